@@ -1,0 +1,50 @@
+"""The contract ``only_imports`` finds what it must find, in a package made for the purpose."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+from tools.layers import OnlyImports, inside
+
+
+@pytest.fixture
+def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> grimp.ImportGraph:
+    package = tmp_path / "layered_sample"
+    (package / "core").mkdir(parents=True)
+    files = {"__init__": "", "errors": "", "engine": "import layered_sample.core.a", "core/__init__": "", "core/b": ""}
+    files["core/a"] = "import re, time\nimport layered_sample.errors, layered_sample.core.b, layered_sample.engine"
+    for name, text in files.items():
+        (package / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    return grimp.build_graph("layered_sample", include_external_packages=True, cache_dir=None)
+
+
+def illegal(graph: grimp.ImportGraph, allowed: list[str], **options: str) -> list[str]:
+    settings = {"sources": ["layered_sample.core"], "allowed": allowed, **options}
+    contract = OnlyImports("sample", {"root_packages": ["layered_sample"]}, settings)
+    return [imported for _, imported, _ in contract.check(graph, verbose=False).metadata["illegal"]]
+
+
+def test_everything_not_allowed_is_found(graph: grimp.ImportGraph) -> None:
+    allowed = ["layered_sample.core", "layered_sample.errors", "re"]
+    assert illegal(graph, allowed) == ["layered_sample.engine", "time"]
+
+
+def test_options_widen_the_list(graph: grimp.ImportGraph) -> None:
+    allowed = ["layered_sample.errors"]
+    assert illegal(graph, allowed, within_sources="true", any_external="true") == ["layered_sample.engine"]
+
+
+def test_a_source_that_is_gone_is_an_error(graph: grimp.ImportGraph) -> None:
+    contract = OnlyImports("sample", {"root_packages": []}, {"sources": ["layered_sample.old"], "allowed": []})
+    with pytest.raises(ValueError, match="does not exist"):
+        contract.check(graph, verbose=False)
+
+
+def test_a_prefix_of_a_name_is_not_a_package() -> None:
+    assert inside("durable.store", {"durable.store"})
+    assert not inside("durable.stores", {"durable.store"})
