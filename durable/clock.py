@@ -1,0 +1,48 @@
+"""The Clock contract and the system's clock: the only places where durable reads the time or waits."""
+
+from __future__ import annotations
+
+import time
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+
+class Clock(Protocol):
+    """What the engine and the stores need of time. Tests bring their own (``durable.testing.FakeClock``)."""
+
+    def now(self) -> int:
+        """Return the wall-clock time: microseconds since 1970 in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back, for timeouts."""
+        ...
+
+    def take(self, queue: SimpleQueue[Any], timeout: float | None, *, idle: bool = False) -> Any:
+        """Return the queue's next item, or None once ``timeout`` seconds have passed.
+
+        Args:
+            queue: where completions arrive; items are never None.
+            timeout: seconds to wait; None waits for an item however long it takes.
+            idle: no body is running, so nothing but time can pass; a fake clock may jump.
+        """
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> int:
+        """Return microseconds since 1970 in UTC."""
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed moment."""
+        return time.monotonic()
+
+    def take(self, queue: SimpleQueue[Any], timeout: float | None, *, idle: bool = False) -> Any:
+        """Return the queue's next item, or None once ``timeout`` seconds have passed."""
+        try:
+            return queue.get(timeout=timeout if timeout is None else max(timeout, 0.0))
+        except Empty:
+            return None

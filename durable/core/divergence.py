@@ -1,0 +1,126 @@
+"""Divergence: what differs between the definition that a run recorded and the one that code gives now.
+
+Differences before the frontier (in what has started) would make recorded results mean something
+else: they stop a resume. All others are reported and followed.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
+from durable.core.state import RunState
+from durable.core.transitions import PENDING, SKIPPED, SUCCEEDED
+
+
+class Divergence(msgspec.Struct, frozen=True):
+    """What a comparison found, one line each.
+
+    Attributes:
+        before: differences before the frontier; they need to be accepted.
+        reported: differences that a resume follows: changed code, new tasks, settings.
+        code_changed: ids of the tasks whose code differs.
+    """
+
+    before: list[str] = []
+    reported: list[str] = []
+    code_changed: list[str] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether the definitions differ at all."""
+        return bool(self.before or self.reported)
+
+
+def compare(state: RunState, live: Definition) -> Divergence:
+    """Compare a run with the definition that code gives now.
+
+    Args:
+        state: the folded run.
+        live: the definition now.
+    """
+    old, new = state.graph, Graph(live)
+    if old.definition == live:
+        return Divergence()
+    found = Divergence([], [], [])
+    for name, was in old.index.items():
+        begun = state.nodes[was] not in (PENDING, SKIPPED)
+        now = new.index.get(name)
+        if now is None:
+            _missing(name, begun, found)
+            continue
+        if old.is_group(was) != new.is_group(now):
+            found.before.append(f"{name}: was a {_kind(old, was)} and is a {_kind(new, now)} now")
+            continue
+        _wiring(old, new, was, now, begun, found)
+        if old.is_group(was):
+            _group(old.group(was), new.group(now), begun, found)
+        else:
+            _task(old.task(was), new.task(now), state.nodes[was] == SUCCEEDED, found)
+    found.reported.extend(f"{name}: new" for name in new.index if name not in old.index)
+    if old.definition.version != live.version:
+        found.reported.append(f"workflow version: {old.definition.version} -> {live.version}")
+    if not found.any:
+        found.reported.append("order of tasks")
+    return found
+
+
+def _missing(name: str, begun: bool, found: Divergence) -> None:
+    if begun:
+        found.before.append(f"{name}: has run and is not in the workflow any more (renamed or removed?)")
+    else:
+        found.reported.append(f"{name}: removed before it started")
+
+
+def _kind(graph: Graph, node: int) -> str:
+    return "group" if graph.is_group(node) else "task"
+
+
+def _neighbours(graph: Graph, node: int) -> tuple[frozenset[str], str]:
+    parent = graph.parent[node]
+    return frozenset(graph.ids[n] for n in graph.before[node]), graph.ids[parent] if parent >= 0 else ""
+
+
+def _wiring(old: Graph, new: Graph, was: int, now: int, begun: bool, found: Divergence) -> None:
+    (needed, group), (needs, in_group) = _neighbours(old, was), _neighbours(new, now)
+    if (needed, group) == (needs, in_group):
+        return
+    parts = []
+    if needed != needs:
+        parts.append(f"followed {_list(needed)}, follows {_list(needs)} now")
+    if group != in_group:
+        parts.append(f"was in group {group or 'none'}, is in {in_group or 'none'} now")
+    line = f"{old.ids[was]}: {'; '.join(parts)}"
+    (found.before if begun else found.reported).append(line)
+
+
+def _list(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
+
+
+def _group(was: GroupSpec, now: GroupSpec, begun: bool, found: Divergence) -> None:
+    if was.members != now.members:
+        gone = sorted({line[-1] for line in was.members} - {line[-1] for line in now.members})
+        added = sorted({line[-1] for line in now.members} - {line[-1] for line in was.members})
+        line = f"{was.id}: members changed (without {', '.join(gone) or 'none'}; with {', '.join(added) or 'none'} new)"
+        (found.before if begun else found.reported).append(line)
+    for setting in ("policy", "backend", "limit", "timeout", "fail_fast", "decide_early"):
+        before, after = getattr(was, setting), getattr(now, setting)
+        if before != after:
+            found.reported.append(f"{was.id}: {setting} {before} -> {after}")
+
+
+def _task(was: TaskSpec, now: TaskSpec, reused: bool, found: Divergence) -> None:
+    if was.fingerprint != now.fingerprint:
+        found.code_changed.append(was.id)
+        found.reported.append(f"{was.id}: code changed")
+    if was.args != now.args and was.args and now.args:
+        line = f"{was.id}: bound arguments changed"
+        if reused:
+            found.before.append(f"{line} after it succeeded with the old ones")
+        else:
+            found.reported.append(line)
+    for setting in ("timeout", "max_attempts"):
+        before, after = getattr(was, setting), getattr(now, setting)
+        if before != after:
+            found.reported.append(f"{was.id}: {setting} {before} -> {after}")

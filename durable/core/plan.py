@@ -1,0 +1,174 @@
+"""Plan: what a resume would do with each task, and why. A dry run over the folded state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from durable.core.divergence import Divergence
+from durable.core.state import RunState
+from durable.core.transitions import (
+    CANCELLED,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+    RUNNING,
+    SKIPPED,
+    STATUSES,
+    SUCCEEDED,
+    TIMED_OUT,
+    WAITING,
+)
+
+_BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
+_OVER = ("succeeded", "cancelled")
+
+
+class PlanItem(msgspec.Struct, frozen=True):
+    """What a resume would do with one task or group.
+
+    Attributes:
+        id: the task or group.
+        action: ``reuse`` (its record stands), ``run`` (its body starts), ``blocked`` (starts once what
+            it waits for has succeeded), ``orphaned`` (recorded, but not in the workflow any more);
+            for groups ``reuse``, ``judge`` or ``blocked``.
+        why: the reason, for people.
+        seconds: compute time that its record saves; 0 unless reused.
+        group: whether it is a group.
+    """
+
+    id: str
+    action: str
+    why: str
+    seconds: float = 0.0
+    group: bool = False
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a resume would do.
+
+    Attributes:
+        run_id, workflow, status: the run.
+        items: tasks and groups in definition order.
+        divergence: differences before the frontier; a resume refuses them unless they are accepted.
+        reported: other differences, which a resume follows.
+        driven: somebody drives the run now, so that a resume would be refused.
+    """
+
+    run_id: str
+    workflow: str
+    status: str
+    items: list[PlanItem]
+    divergence: list[str] = []
+    reported: list[str] = []
+    driven: bool = False
+
+    def count(self, action: str) -> int:
+        """How many tasks have this action."""
+        return sum(item.action == action and not item.group for item in self.items)
+
+    @property
+    def seconds_saved(self) -> float:
+        """Compute time, in seconds, that the reused tasks do not cost again."""
+        return sum(item.seconds for item in self.items)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a resume would go on with the run."""
+        return self.status not in _OVER and not self.divergence and not self.driven
+
+
+def make_plan(
+    state: RunState,
+    status: str,
+    divergence: Divergence,
+    *,
+    gone: Collection[str] = (),
+    driven: bool = False,
+    errors: Mapping[str, str] | None = None,
+) -> Plan:
+    """Return what a resume would do.
+
+    Args:
+        state: the folded run.
+        status: its status for people.
+        divergence: how the code differs from what was recorded.
+        gone: tasks whose code cannot be found any more.
+        driven: whether somebody drives the run now.
+        errors: one line for each failed task.
+    """
+    changed, errors = set(divergence.code_changed), errors or {}
+    items = [_group(state, node) if state.graph.is_group(node) else _task(state, node, changed, gone, errors, driven)
+             for node in state.graph.ordered()]  # fmt: skip
+    items += [PlanItem(name, "orphaned", f"{STATUSES[status]} under an earlier definition")
+              for name, (status, _) in state.orphans.items()]  # fmt: skip
+    return Plan(
+        state.run_id, state.graph.definition.workflow, status, items, divergence.before, divergence.reported, driven
+    )
+
+
+def _task(
+    state: RunState, node: int, changed: Collection[str], gone: Collection[str], errors: Mapping[str, str], driven: bool
+) -> PlanItem:
+    name, status = state.graph.ids[node], state.nodes[node]
+    code = " (its code was not found)" if name in gone else " (code changed since)" if name in changed else ""
+    if status == SUCCEEDED:
+        return PlanItem(name, "reuse", f"succeeded{code}", state.seconds(node))
+    if name in gone and status != PENDING:
+        return PlanItem(name, "orphaned", f"{STATUSES[status]}; its code was not found")
+    if status in _BAD or status == SKIPPED:
+        if state.settled(node) or (status == SKIPPED and not _in_failed_group(state, node)):
+            seconds = state.seconds(node) if status in _BAD else 0.0
+            return PlanItem(name, "reuse", f"{STATUSES[status]}, and settled by a verdict" if status in _BAD else "skipped", seconds)
+        said = f": {errors[name]}" if name in errors else ""
+        return PlanItem(name, "run", f"{STATUSES[status]}{said}{code}")
+    if status == RUNNING:
+        return PlanItem(name, "run", f"{'running now' if driven else 'interrupted'} in attempt {state.attempts[node]}{code}")
+    if status == INTERRUPTED:
+        return PlanItem(name, "run", f"interrupted in attempt {state.attempts[node]}{code}")
+    if status == WAITING:
+        return PlanItem(name, "run", f"waiting for attempt {state.attempts[node] + 1}{code}")
+    missing = _missing(state, node)
+    if missing:
+        return PlanItem(name, "blocked", f"follows {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}")
+    return PlanItem(name, "run", f"not started{code}")
+
+
+def _group(state: RunState, node: int) -> PlanItem:
+    name, status = state.graph.ids[node], state.nodes[node]
+    if status in (SUCCEEDED, SKIPPED) or (status in _BAD and state.settled(node)):
+        return PlanItem(name, "reuse", f"{STATUSES[status]}: the verdict stands", group=True)
+    if status in _BAD:
+        return PlanItem(name, "judge", f"{STATUSES[status]}: judged again once its members are settled", group=True)
+    if status == RUNNING:
+        missing = [line for line in state.graph.members[node] if not _member_settled(state, line)]
+        why = f"{len(missing)} of its members are missing" if missing else "all members are recorded: judged without running any"
+        return PlanItem(name, "judge", why, group=True)
+    missing_before = _missing(state, node)
+    if missing_before:
+        return PlanItem(name, "blocked", f"follows {', '.join(missing_before[:4])}", group=True)
+    return PlanItem(name, "judge", "not started", group=True)
+
+
+def _member_settled(state: RunState, line: list[int]) -> bool:
+    return any(state.nodes[node] in _BAD for node in line) or state.nodes[line[-1]] in (SUCCEEDED, SKIPPED)
+
+
+def _missing(state: RunState, node: int) -> list[str]:
+    """What a node that has not started waits for."""
+    ids, nodes = state.graph.ids, state.nodes
+    missing = [ids[before] for before in state.graph.before[node] if nodes[before] not in (SUCCEEDED, SKIPPED)]
+    group = state.graph.parent[node]
+    if group >= 0 and nodes[group] == PENDING and _missing(state, group):
+        missing.append(ids[group])
+    return missing
+
+
+def _in_failed_group(state: RunState, node: int) -> bool:
+    group = state.graph.parent[node]
+    while group >= 0:
+        if state.nodes[group] in _BAD:
+            return True
+        group = state.graph.parent[group]
+    return False

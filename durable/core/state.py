@@ -1,0 +1,347 @@
+"""RunState, the fold of a run's log, and ``apply``, the only thing that changes it.
+
+Members are columns indexed by node number, so that a million of them cost megabytes and a checkpoint
+is a copy of bytes. The state holds what was recorded and nothing derived: what to do next is the
+frontier's to know (``decide.py``). Values stay in their events; the state keeps sequence numbers.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+from durable.core import channel
+from durable.core.events import LOG_FORMAT, Event
+from durable.core.graph import Definition, Graph
+from durable.core.transitions import (
+    CANCELLED,
+    FAILED,
+    GROUP,
+    PENDING,
+    RUN,
+    RUNNING,
+    STATUSES,
+    SUCCEEDED,
+    TASK,
+    TIMED_OUT,
+    next_status,
+)
+from durable.errors import LogCorrupt, UnknownEvent
+
+ReadDefinition = Callable[[Event], Definition]
+"""Decodes the definition that a RunCreated or DefinitionChanged event carries."""
+
+
+class RunState:
+    """A run as its log says it is.
+
+    Args:
+        run_id: the run.
+        read_definition: decodes the definitions in the log.
+
+    Attributes:
+        seq, time: of the last event applied (time in microseconds since 1970).
+        status: the run's status, a number of ``transitions``.
+        nodes: status of each node; ``attempts``, ``started``, ``ended`` (microseconds) likewise.
+        outcome: seq of the event that holds a node's result or error; 0 without one.
+        spent: attempts that count against a task's budget; ``interrupted``: those that were interruptions.
+        due: when a waiting task may start, microseconds since 1970.
+        driven: microseconds that earlier drives spent on groups that are still running.
+        policies: descriptions of policies given at a re-judging, by group.
+        channel: cells by key; metadata: seq of the value by key.
+        orphans: nodes of earlier definitions that the present one lacks: id -> (status, outcome).
+    """
+
+    def __init__(self, run_id: str, read_definition: ReadDefinition) -> None:
+        self.run_id = run_id
+        self.read_definition = read_definition
+        self.seq = 0
+        self.time = 0
+        self.status = PENDING
+        self.created: Event | None = None
+        self.error_seq = 0
+        self.definition_seq = 0
+        self.drive_began = 0
+        self.steps = 0
+        self.channel: dict[str, channel.Cell] = {}
+        self.metadata: dict[str, int] = {}
+        self.orphans: dict[str, tuple[int, int]] = {}
+        self.spent: dict[int, int] = {}
+        self.interrupted: dict[int, int] = {}
+        self.due: dict[int, int] = {}
+        self.driven: dict[int, int] = {}
+        self.policies: dict[int, Any] = {}
+        self.set_graph(Graph(Definition("")))
+
+    def set_graph(self, graph: Graph) -> None:
+        """Begin with a graph in which nothing has happened."""
+        count = len(graph.ids)
+        self.graph = graph
+        self.index = graph.index
+        self.nodes = bytearray(count)
+        self.attempts = array("L", bytes(8 * count))
+        self.outcome = array("Q", bytes(8 * count))
+        self.started = array("q", bytes(8 * count))
+        self.ended = array("q", bytes(8 * count))
+
+    @property
+    def status_name(self) -> str:
+        """The run's status as a word."""
+        return STATUSES[self.status]
+
+    def node_status(self, node_id: str) -> str:
+        """The status of a task or group as a word."""
+        return STATUSES[self.nodes[self.graph.number(node_id)]]
+
+    def seconds(self, node: int) -> float:
+        """How long the node's last attempt took, in seconds; 0 while it runs."""
+        return max(0, self.ended[node] - self.started[node]) / 1e6 if self.started[node] else 0.0
+
+    def settled(self, node: int) -> bool:
+        """Whether a group around the node has a verdict of success, so that its outcome is final."""
+        group = self.graph.parent[node]
+        while group >= 0:
+            if self.nodes[group] == SUCCEEDED:
+                return True
+            group = self.graph.parent[group]
+        return False
+
+    def failures(self) -> list[int]:
+        """Tasks and groups that failed, timed out or were cancelled and that no verdict settled."""
+        bad = (FAILED, TIMED_OUT, CANCELLED)
+        return [node for node, status in enumerate(self.nodes) if status in bad and not self.settled(node)]
+
+
+def apply(state: RunState, event: Event) -> None:
+    """Fold one event into the state.
+
+    Raises:
+        LogCorrupt: the event is not the next one, or names a task that nothing defined.
+        UnknownEvent: its type is not known to this version.
+        IllegalTransition: the transition table does not allow it.
+    """
+    if event.seq != state.seq + 1:
+        raise LogCorrupt(
+            f"the log jumps from seq {state.seq} to seq {event.seq}",
+            run_id=state.run_id,
+            seq=event.seq,
+            hint="Events are missing: see durable verify",
+        )
+    fold = _FOLDS.get(event.type)
+    if fold is None:
+        raise UnknownEvent(
+            f"the log holds a {event.type}, which this version of durable does not know",
+            run_id=state.run_id,
+            seq=event.seq,
+            hint="Install the version that wrote it, or a newer one",
+        )
+    fold(state, event)
+    state.seq = event.seq
+    state.time = event.time
+
+
+def _node(state: RunState, event: Event) -> int:
+    try:
+        return state.index[event.task_id]  # type: ignore[index]
+    except KeyError:
+        raise LogCorrupt(
+            f"a {event.type} names something that the recorded definition lacks",
+            run_id=state.run_id,
+            task_id=event.task_id,
+            seq=event.seq,
+        ) from None
+
+
+def _move_task(state: RunState, event: Event) -> int:
+    node = _node(state, event)
+    after = TASK[state.nodes[node]].get(event.type)
+    if after is None:
+        next_status("task", state.nodes[node], event.type, task_id=event.task_id, seq=event.seq)
+    state.nodes[node] = after  # type: ignore[assignment]
+    return node
+
+
+def _move_group(state: RunState, event: Event) -> int:
+    node = _node(state, event)
+    after = GROUP[state.nodes[node]].get(event.type)
+    if after is None:
+        next_status("group", state.nodes[node], event.type, task_id=event.task_id, seq=event.seq)
+    state.nodes[node] = after  # type: ignore[assignment]
+    return node
+
+
+def _move_run(state: RunState, event: Event) -> None:
+    after = RUN[state.status].get(event.type)
+    if after is None:
+        next_status("run", state.status, event.type, seq=event.seq)
+    state.status = after  # type: ignore[assignment]
+
+
+def _run_created(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    version = event.fields.get("format")
+    if version != LOG_FORMAT:
+        raise UnknownEvent(
+            f"the run's log has format {version}; this version of durable reads format {LOG_FORMAT}",
+            run_id=state.run_id,
+            seq=event.seq,
+            hint="Install the version of durable that wrote it, or a newer one",
+        )
+    state.created = event
+    state.drive_began = event.time
+    state.definition_seq = event.seq
+    state.set_graph(Graph(state.read_definition(event)))
+
+
+def _definition_changed(state: RunState, event: Event) -> None:
+    """Carry every node's record over by id; what the new definition lacks becomes an orphan."""
+    old = copy(state)
+    state.definition_seq = event.seq
+    state.set_graph(Graph(state.read_definition(event)))
+    sparse = ("spent", "interrupted", "due", "driven", "policies")
+    for name in sparse:
+        setattr(state, name, {})
+    for node_id, was in old.index.items():
+        now = state.index.get(node_id)
+        if now is None:
+            if old.nodes[was] != PENDING:
+                state.orphans[node_id] = (old.nodes[was], old.outcome[was])
+            continue
+        for column in ("nodes", "attempts", "outcome", "started", "ended"):
+            getattr(state, column)[now] = getattr(old, column)[was]
+        for name in sparse:
+            if was in getattr(old, name):
+                getattr(state, name)[now] = getattr(old, name)[was]
+
+
+def _run_continued(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    for group in state.graph.members:
+        if state.nodes[group] == RUNNING:
+            since = max(state.started[group], state.drive_began)
+            state.driven[group] = state.driven.get(group, 0) + max(0, state.time - since)
+    state.drive_began = event.time
+
+
+def _run_resumed(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    state.error_seq = 0
+    state.steps = 0
+    state.drive_began = event.time
+
+
+def _run_failed(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    state.error_seq = event.seq
+
+
+def _task_started(state: RunState, event: Event) -> None:
+    node = _move_task(state, event)
+    state.attempts[node] = event.attempt
+    state.started[node] = event.time
+    state.ended[node] = event.time
+    state.steps += 1
+    if state.due:
+        state.due.pop(node, None)
+
+
+def _task_ended(state: RunState, event: Event) -> None:
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    state.outcome[node] = event.seq
+
+
+def _task_retry_scheduled(state: RunState, event: Event) -> None:
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    state.outcome[node] = event.seq
+    state.spent[node] = state.spent.get(node, 0) + 1
+    state.due[node] = event.fields["due"]
+
+
+def _task_interrupted(state: RunState, event: Event) -> None:
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    if event.fields.get("counted", True):
+        state.spent[node] = state.spent.get(node, 0) + 1
+        state.interrupted[node] = state.interrupted.get(node, 0) + 1
+
+
+def _task_reopened(state: RunState, event: Event) -> None:
+    node = _move_task(state, event)
+    state.outcome[node] = 0
+    for column in (state.spent, state.interrupted, state.due):
+        column.pop(node, None)
+
+
+def _group_started(state: RunState, event: Event) -> None:
+    node = _move_group(state, event)
+    state.started[node] = event.time
+
+
+def _group_ended(state: RunState, event: Event) -> None:
+    node = _move_group(state, event)
+    state.ended[node] = event.time
+    state.outcome[node] = event.seq
+    state.policies.pop(node, None)
+
+
+def _group_reopened(state: RunState, event: Event) -> None:
+    node = _move_group(state, event)
+    state.outcome[node] = 0
+    state.driven.pop(node, None)
+    if state.nodes[node] == RUNNING:
+        state.started[node] = event.time
+    policy = event.fields.get("policy")
+    if policy is not None:
+        state.policies[node] = policy
+
+
+def _channel_written(state: RunState, event: Event) -> None:
+    fields = event.fields
+    key, op = fields["key"], fields["op"]
+    cell = channel.write(state.channel.get(key), op, fields["amount"] if op == "add" else event.seq)
+    if cell is None:
+        state.channel.pop(key, None)
+    else:
+        state.channel[key] = cell
+
+
+def _metadata_written(state: RunState, event: Event) -> None:
+    fields = event.fields
+    if fields["op"] == "delete":
+        state.metadata.pop(fields["key"], None)
+    else:
+        state.metadata[fields["key"]] = event.seq
+
+
+_FOLDS: dict[str, Callable[[RunState, Event], Any]] = {
+    "RunCreated": _run_created,
+    "RunContinued": _run_continued,
+    "RunInterrupted": _move_run,
+    "RunResumed": _run_resumed,
+    "RunSucceeded": _move_run,
+    "RunFailed": _run_failed,
+    "RunCancelled": _move_run,
+    "DefinitionChanged": _definition_changed,
+    "TaskStarted": _task_started,
+    "TaskSucceeded": _task_ended,
+    "TaskFailed": _task_ended,
+    "TaskTimedOut": _task_ended,
+    "TaskRetryScheduled": _task_retry_scheduled,
+    "TaskInterrupted": _task_interrupted,
+    "TaskCancelled": _task_ended,
+    "TaskSkipped": _task_ended,
+    "TaskReopened": _task_reopened,
+    "GroupStarted": _group_started,
+    "GroupSucceeded": _group_ended,
+    "GroupFailed": _group_ended,
+    "GroupRetryRequested": _move_group,
+    "GroupReopened": _group_reopened,
+    "GroupCancelled": _group_ended,
+    "GroupSkipped": _group_ended,
+    "ChannelWritten": _channel_written,
+    "MetadataWritten": _metadata_written,
+}

@@ -1,0 +1,288 @@
+"""The Store contract: logs, leases, checkpoints and inboxes; never SQL.
+
+A store keeps what it is given and refuses what would break a log. It must not fold events, decode
+payloads or know what a workflow is. ``durable.testing.check_store`` holds any implementation to this
+contract; implementations stand in ``stores/`` and are found by URL scheme through the entry-point
+group ``durable.stores``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from durable.clock import Clock
+from durable.core.events import Event
+from durable.errors import InvalidRunId, StoreNotFound
+
+DEFAULT_URL = "sqlite:///.durable/runs.db"
+LEASE_SECONDS = 30.0
+"""How long a lease lasts without a heartbeat."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to drive a run, for one owner.
+
+    Attributes:
+        run_id: the run.
+        owner: the drive that holds it.
+        token: the fencing token; each lease on a run has a greater one than all before it.
+        took_over: why the lease before it was not released: "died" (its owner's process is gone),
+            "expired" (its owner is frozen or lost); None when it was released or there was none.
+    """
+
+    run_id: str
+    owner: str
+    token: int
+    took_over: str | None = None
+
+
+class LeaseInfo(msgspec.Struct, frozen=True):
+    """Who drives a run, for people.
+
+    Attributes:
+        owner: the drive.
+        token: its fencing token.
+        pid: its process; host: that process's machine.
+        expires: when it ends without a heartbeat, microseconds since 1970.
+        alive: whether its process is there and its time has not run out.
+    """
+
+    owner: str
+    token: int
+    pid: int
+    host: str
+    expires: int
+    alive: bool
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The folded state of a run at one sequence number; a cache that may be deleted.
+
+    Attributes:
+        seq: last event that is folded in.
+        digest: the chain's digest at ``seq``, so that a replay verifies only what follows.
+        state: the encoded state.
+        time: when it was taken, microseconds since 1970.
+    """
+
+    seq: int
+    digest: bytes
+    state: bytes
+    time: int = 0
+
+
+class RunInfo(msgspec.Struct, frozen=True):
+    """A run as a store lists it, without folding its log.
+
+    Attributes:
+        run_id, workflow: its names.
+        status: recorded status: running, interrupted, succeeded, failed, cancelled (suspended).
+        created, updated: time of the first and of the last event, microseconds since 1970.
+        seq: last sequence number.
+        driven: whether a live lease is held on it.
+        file: the file that defines the workflow, when it was recorded.
+        input: digest of the input.
+    """
+
+    run_id: str
+    workflow: str
+    status: str
+    created: int
+    updated: int
+    seq: int
+    driven: bool = False
+    file: str | None = None
+    input: str | None = None
+
+    @property
+    def shown_status(self) -> str:
+        """The status for people: a run that nobody drives although it has not ended is interrupted."""
+        return "interrupted" if self.status == "running" and not self.driven else self.status
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Something sent to a run while nobody, or somebody else, drives it.
+
+    Attributes:
+        id: chosen by the sender; a second message with the same id is ignored.
+        kind: what it is: "cancel" (later "signal", "answer").
+        data: a JSON object as text.
+        time: when it was sent, microseconds since 1970.
+    """
+
+    id: str
+    kind: str
+    data: str = "{}"
+    time: int = 0
+
+
+class Store(ABC):
+    """Where logs are kept. Safe to use from several threads; not across ``fork``."""
+
+    url: str
+    clock: Clock
+
+    @abstractmethod
+    def append(
+        self, run_id: str, events: Sequence[Event], expected_seq: int, token: int, *, consume: Sequence[str] = ()
+    ) -> int:
+        """Append events atomically and durably, and return the new last sequence number.
+
+        Args:
+            run_id: the run. Its first append begins with ``RunCreated``.
+            events: at least one, numbered ``expected_seq + 1`` and on.
+            expected_seq: the log's last sequence number as the caller knows it; 0 for a new run.
+            token: the fencing token of the caller's lease.
+            consume: ids of inbox messages that the events have dealt with; removed with the append.
+
+        Raises:
+            LeaseLost: the token is not that of the run's present lease. Checked first.
+            VersionConflict: the log does not end at ``expected_seq``, or the events are not numbered so.
+            StoreError: it could not be written (full, read-only, busy, damaged). Nothing was appended.
+        """
+
+    @abstractmethod
+    def read(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[Event]:
+        """Yield the events with ``after < seq <= until``, in order; nothing for an unknown run."""
+
+    @abstractmethod
+    def event(self, run_id: str, seq: int) -> Event:
+        """Return one event. Raises ``RunNotFound`` when the run or the event is not there."""
+
+    @abstractmethod
+    def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield ``(seq of an append's last event, digest)`` for the appends that end in the range."""
+
+    @abstractmethod
+    def run(self, run_id: str) -> RunInfo | None:
+        """Return one run, or None."""
+
+    @abstractmethod
+    def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int | None = None) -> Iterator[RunInfo]:
+        """Yield runs, newest first, without loading any event or payload.
+
+        Args:
+            status: only runs whose ``shown_status`` is this.
+            workflow: only runs of this workflow.
+            limit: at most so many.
+        """
+
+    @abstractmethod
+    def save_checkpoint(self, run_id: str, checkpoint: Checkpoint, token: int) -> None:
+        """Keep a checkpoint; the newest and the one before it are enough. Raises ``LeaseLost``."""
+
+    @abstractmethod
+    def checkpoints(self, run_id: str) -> list[Checkpoint]:
+        """Return the run's checkpoints, newest first."""
+
+    @abstractmethod
+    def drop_checkpoints(self, run_id: str) -> None:
+        """Delete the run's checkpoints."""
+
+    @abstractmethod
+    def acquire(self, run_id: str, owner: str, seconds: float = LEASE_SECONDS) -> Lease:
+        """Take the lease on a run that may not exist yet.
+
+        A lease whose owner's process is gone is taken over at once; one whose owner lives is taken
+        over only after it has expired.
+
+        Raises:
+            RunAlreadyDriven: somebody else holds it.
+        """
+
+    @abstractmethod
+    def renew(self, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
+        """Extend a lease from now. Raises ``LeaseLost`` when it is not held any more."""
+
+    @abstractmethod
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; one that is not held any more is ignored. Tokens keep growing after it."""
+
+    @abstractmethod
+    def lease(self, run_id: str) -> LeaseInfo | None:
+        """Return who holds the lease, or None when it is free."""
+
+    @abstractmethod
+    def send(self, run_id: str, message: Message) -> bool:
+        """Put a message into the run's inbox; False when that id was ever sent to it before.
+
+        Raises ``RunNotFound`` for an unknown run.
+        """
+
+    @abstractmethod
+    def inbox(self, run_id: str) -> list[Message]:
+        """Return the messages that no append has consumed, oldest first."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections. A closed store cannot be used again."""
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\ud800-\udfff]")
+RUN_ID_LENGTH = 200
+
+
+def check_run_id(run_id: str) -> str:
+    """Return the run id if it is safe in paths, logs and terminals.
+
+    Raises:
+        InvalidRunId: empty, over 200 characters, ``.`` or ``..``, or with slashes, control
+            characters, NUL or lone surrogates.
+    """
+    if not isinstance(run_id, str) or not run_id:
+        raise InvalidRunId(f"a run id must be a text that is not empty, not {run_id!r}")
+    if len(run_id) > RUN_ID_LENGTH:
+        raise InvalidRunId(f"the run id has {len(run_id)} characters", hint=f"Use at most {RUN_ID_LENGTH}")
+    if _UNSAFE.search(run_id) or ".." in run_id or run_id == "." or run_id != run_id.strip():
+        raise InvalidRunId(
+            f"the run id {run_id!r} has slashes, '..', control characters or outer spaces",
+            hint="Use letters, digits, '.', '-', '_' or ':'",
+        )
+    return run_id
+
+
+def default_url() -> str:
+    """Return the store's URL when none is named: ``DURABLE_STORE``, else a file in ``.durable``."""
+    return os.environ.get("DURABLE_STORE") or DEFAULT_URL
+
+
+def open_store(url: str | os.PathLike[str] | None = None, *, clock: Clock | None = None) -> Store:
+    """Open the store that a URL or a path names.
+
+    Args:
+        url: ``sqlite:///relative.db``, ``sqlite:////absolute.db?synchronous=normal``, ``memory://``,
+            or a bare path to a SQLite file; None for the default store.
+        clock: time for leases; None for the system's.
+
+    Raises:
+        StoreNotFound: no store is installed for the scheme.
+        StoreError: it cannot be opened (not ours, too new, damaged).
+    """
+    from importlib.metadata import entry_points
+
+    text = default_url() if url is None else os.fspath(url)
+    if "://" not in text:
+        text = f"sqlite:///{Path(text)}"
+    scheme = text.partition("://")[0]
+    found = {point.name: point for point in entry_points(group="durable.stores")}
+    if scheme not in found:
+        raise StoreNotFound(
+            f"no store is installed for {scheme}://",
+            hint=f"Installed: {', '.join(sorted(found)) or 'none; is durable installed?'}",
+        )
+    opener: Any = found[scheme].load()
+    store: Store = opener(text, clock=clock)
+    return store
