@@ -1,0 +1,127 @@
+"""durable: workflows that survive. Write a graph of tasks; kill the process; run it again; it goes on.
+
+Everything public can be imported from here. Names are loaded when they are first used, so that
+``import durable`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from durable._version import __version__
+
+if TYPE_CHECKING:
+    from durable.clock import Clock, SystemClock
+    from durable.context import Channel, TaskExecutionContext, current_context
+    from durable.core.events import Event
+    from durable.core.plan import Plan, PlanItem
+    from durable.core.policies import (
+        AllOf,
+        AtLeastNGroupPolicy,
+        BestEffortGroupPolicy,
+        CriticalGroupPolicy,
+        GroupExecutionPolicy,
+        MaxFailuresPolicy,
+        MinSuccessRatePolicy,
+        StrictGroupPolicy,
+    )
+    from durable.core.results import ErrorRecord, TaskResult
+    from durable.core.retry import RetryPolicy
+    from durable.definition.expressions import Chain, chain
+    from durable.definition.groups import CoordinationBackend, ParallelGroup, parallel
+    from durable.definition.task import Task, task
+    from durable.definition.workflow import Workflow, workflow
+    from durable.errors import (
+        AttemptEnded,
+        ChannelError,
+        DefinitionError,
+        DivergenceError,
+        DurableError,
+        ForeignStore,
+        IllegalTransition,
+        InvalidRunId,
+        LeaseLost,
+        LogCorrupt,
+        ParallelGroupError,
+        PayloadError,
+        PayloadRefused,
+        PoisonTask,
+        RunAlreadyDriven,
+        RunCancelled,
+        RunConflict,
+        RunInterrupted,
+        RunNotFound,
+        RunSuspended,
+        StepLimitExceeded,
+        StoreBusy,
+        StoreCorrupt,
+        StoreError,
+        StoreFull,
+        StoreNotFound,
+        StoreReadOnly,
+        StoreTooNew,
+        TaskFailed,
+        TaskTimedOut,
+        UnknownEvent,
+        UnresolvedParameter,
+        UpstreamUnavailable,
+        VersionConflict,
+    )
+    from durable.run import Run, list_runs, open_run
+    from durable.store import RunInfo, Store, open_store
+
+_HOMES = {
+    "durable.clock": ("Clock", "SystemClock"),
+    "durable.context": ("Channel", "TaskExecutionContext", "current_context"),
+    "durable.core.events": ("Event",),
+    "durable.core.plan": ("Plan", "PlanItem"),
+    "durable.core.policies": (
+        "AllOf", "AtLeastNGroupPolicy", "BestEffortGroupPolicy", "CriticalGroupPolicy", "GroupExecutionPolicy",
+        "MaxFailuresPolicy", "MinSuccessRatePolicy", "StrictGroupPolicy",
+    ),
+    "durable.core.results": ("ErrorRecord", "TaskResult"),
+    "durable.core.retry": ("RetryPolicy",),
+    "durable.definition.expressions": ("Chain", "chain"),
+    "durable.definition.groups": ("CoordinationBackend", "ParallelGroup", "parallel"),
+    "durable.definition.task": ("Task", "task"),
+    "durable.definition.workflow": ("Workflow", "workflow"),
+    "durable.errors": (
+        "AttemptEnded", "ChannelError", "DefinitionError", "DivergenceError", "DurableError", "ForeignStore",
+        "IllegalTransition", "InvalidRunId", "LeaseLost", "LogCorrupt", "ParallelGroupError", "PayloadError",
+        "PayloadRefused", "PoisonTask", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInterrupted",
+        "RunNotFound", "RunSuspended", "StepLimitExceeded", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull",
+        "StoreNotFound", "StoreReadOnly", "StoreTooNew", "TaskFailed", "TaskTimedOut", "UnknownEvent",
+        "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
+    ),
+    "durable.run": ("Run", "list_runs", "open_run"),
+    "durable.store": ("RunInfo", "Store", "open_store"),
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AllOf", "AtLeastNGroupPolicy", "AttemptEnded", "BestEffortGroupPolicy", "Chain", "Channel", "ChannelError",
+    "Clock", "CoordinationBackend", "CriticalGroupPolicy", "DefinitionError", "DivergenceError", "DurableError",
+    "ErrorRecord", "Event", "ForeignStore", "GroupExecutionPolicy", "IllegalTransition", "InvalidRunId", "LeaseLost",
+    "LogCorrupt", "MaxFailuresPolicy", "MinSuccessRatePolicy", "ParallelGroup", "ParallelGroupError", "PayloadError",
+    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled",
+    "RunConflict", "RunInfo", "RunInterrupted", "RunNotFound", "RunSuspended", "StepLimitExceeded", "Store",
+    "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
+    "StrictGroupPolicy", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut",
+    "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow", "__version__",
+    "chain", "current_context", "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'durable' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,189 @@
+"""Compile: a workflow as written -> the plain definition, and the live code that goes with it.
+
+A compilation is a snapshot: what is linked afterwards does not change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
+from durable.core.policies import GroupExecutionPolicy
+from durable.definition.fingerprint import fingerprint, source_of
+from durable.definition.groups import CoordinationBackend, ParallelGroup
+from durable.definition.task import Task
+from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
+from durable.payloads import Payload, encode
+
+if TYPE_CHECKING:
+    from durable.definition.expressions import Node
+    from durable.definition.workflow import Workflow
+
+
+class Compiled:
+    """A workflow, ready to run.
+
+    Attributes:
+        definition: what the log records.
+        graph: the same, indexed.
+        tasks: live tasks by id.
+        policies: live policies by group id.
+        groups: live groups by id.
+        upstream: for each task, its parameters that are results of upstream nodes: name -> node.
+        bound: encoded bound arguments of the tasks that have mutable ones: each attempt gets its own copy.
+        unstorable: tasks whose bound arguments cannot be stored, with the error.
+        file: the file that defines the workflow.
+    """
+
+    def __init__(self, workflow: Workflow, start: str | None = None) -> None:
+        tasks, groups, edges = _taken(workflow, start)
+        self.file = workflow.file
+        self.tasks: dict[str, Task[Any]] = {}
+        self.groups: dict[str, ParallelGroup] = {}
+        self.policies: dict[str, GroupExecutionPolicy] = {}
+        self.bound: dict[str, Payload] = {}
+        self.unstorable: dict[str, PayloadError] = {}
+        self.definition = Definition(
+            workflow.name,
+            workflow.version,
+            tuple(self._task(task) for task in tasks),
+            tuple(self._group(group) for group in groups),
+            tuple((before.task_id, after.task_id) for before, after in edges),
+        )
+        self.graph = Graph(self.definition)
+        for group in groups:
+            group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
+        self.upstream = {task.task_id: self._upstream(task) for task in tasks}
+
+    def check_parameters(self, initial: Collection[str]) -> None:
+        """Refuse a root whose parameter nothing can give.
+
+        Args:
+            initial: the channel's first keys.
+
+        Raises:
+            UnresolvedParameter: naming the task and the parameter.
+        """
+        for name, task in self.tasks.items():
+            node = self.graph.index[name]
+            if self.graph.before[node] or self.graph.parent[node] >= 0:
+                continue
+            signature = task.signature
+            given = {*task.bound, *initial, *signature.optional}
+            missing = [parameter for parameter in signature.names if parameter not in given]
+            if missing:
+                raise UnresolvedParameter(
+                    f"nothing gives {name!r} its parameter {missing[0]!r}",
+                    task_id=name,
+                    hint=f"Bind it ({name}({missing[0]}=...)), give it a default, pass it in initial=, "
+                    "or link the task after one of that name",
+                )
+
+    def _task(self, task: Task[Any]) -> TaskSpec:
+        self.tasks[task.task_id] = task
+        return TaskSpec(
+            task.task_id,
+            f"version:{task.version}" if task.version is not None else fingerprint(task.fn),
+            source_of(task.fn),
+            self._digest(task),
+            task.timeout,
+            task.retry.max_attempts if task.retry is not None else None,
+        )
+
+    def _digest(self, task: Task[Any]) -> str:
+        if not task.bound:
+            return ""
+        try:
+            payload = encode(dict(task.bound))
+        except PayloadError as error:
+            self.unstorable[task.task_id] = error
+            return ""
+        if payload is not None and any(type(value) not in _IMMUTABLE for value in task.bound.values()):
+            self.bound[task.task_id] = payload
+        if payload is None or not payload.encoding.startswith("json"):
+            return ""
+        return sha256(msgspec.json.encode(task.bound)).hexdigest()[:12]
+
+    def _group(self, group: ParallelGroup) -> GroupSpec:
+        name = group.task_id
+        self.groups[name] = group
+        self.policies[name] = group.policy
+        return GroupSpec(
+            name,
+            tuple(tuple(node.task_id for node in line) for line in group.members),
+            group.policy.describe(),
+            group.limit,
+            CoordinationBackend(group.backend).value,
+            group.timeout,
+            group.fail_fast or group.policy.fail_fast,
+            group.decide_early,
+        )
+
+    def _upstream(self, task: Task[Any]) -> dict[str, int]:
+        index = self.graph.index
+        return {
+            name: index[name]
+            for name in task.signature.names
+            if name in index and name not in task.bound and self.graph.is_upstream(name, task.task_id)
+        }
+
+
+_IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
+
+_Edges = list[tuple["Node", "Node"]]
+
+
+def _taken(workflow: Workflow, start: str | None) -> tuple[list[Task[Any]], list[ParallelGroup], _Edges]:
+    """The linked part of a workflow, or what follows ``start`` in it, in definition order."""
+    linked = dict(workflow.linked)
+    if not linked:
+        if len(workflow.defined) != 1:
+            names = ", ".join(repr(task.task_id) for task in workflow.defined)
+            raise DefinitionError(
+                f"nothing in the workflow {workflow.name!r} is linked" + (f"; it has {names}" if names else ""),
+                hint="Link tasks with >> or |, or add one with wf.add(task)",
+            )
+        linked = dict.fromkeys(workflow.defined)
+    edges = _with_callbacks(linked, workflow.edges)
+    if start is not None:
+        kept = _reachable(workflow, linked, edges, start)
+        linked = {node: None for node in linked if node in kept}
+        edges = [(before, after) for before, after in edges if before in kept and after in kept]
+    tasks = [task for task in workflow.defined if task in linked]
+    return tasks, [node for node in linked if isinstance(node, ParallelGroup)], edges
+
+
+def _with_callbacks(linked: Mapping[Node, None], edges: Mapping[tuple[Node, Node], None]) -> _Edges:
+    """Add the edges that callbacks mean: after their group, before what follows it."""
+    found = dict(edges)
+    for group in linked:
+        if isinstance(group, ParallelGroup) and group.callback is not None:
+            found.update({(group.callback, after): None for before, after in edges if before is group})
+            found[(group, group.callback)] = None
+    return list(found)
+
+
+def _reachable(workflow: Workflow, linked: Mapping[Node, None], edges: _Edges, start: str) -> set[Node]:
+    inside = {node: group for group in linked if isinstance(group, ParallelGroup) for line in group.members for node in line}
+    found = [node for node in linked if node.task_id == start]
+    if not found:
+        raise DefinitionError(
+            f"start={start!r}: the workflow {workflow.name!r} has no such task or group",
+            hint=f"It has: {', '.join(node.task_id for node in list(linked)[:20])}",
+        )
+    if found[0] in inside:
+        raise DefinitionError(f"start={start!r} stands inside the group {inside[found[0]].task_id!r}", hint="Start from the group")
+    kept: set[Node] = set()
+    while found:
+        node = found.pop()
+        if node in kept:
+            continue
+        kept.add(node)
+        found += [after for before, after in edges if before is node]
+        if isinstance(node, ParallelGroup):
+            found += [inner for line in node.members for inner in line]
+    return kept

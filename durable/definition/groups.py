@@ -1,0 +1,204 @@
+"""ParallelGroup: tasks that run in parallel and are judged together by a policy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from durable.core.policies import GroupExecutionPolicy, make_policy
+from durable.core.results import TaskResult
+from durable.definition.expressions import Chain, Linkable, nodes_of
+from durable.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from durable.definition.expressions import Node
+    from durable.definition.task import Task
+
+
+class CoordinationBackend(Enum):
+    """Where a group's members run.
+
+    ``DIRECT``: one after another, on the driver. ``THREADING``: in worker threads.
+    """
+
+    DIRECT = "direct"
+    THREADING = "threading"
+
+
+def default_workers() -> int:
+    """How many members of a threading group run at once when nothing says so."""
+    return min(32, (os.cpu_count() or 1) + 4)
+
+
+class ParallelGroup(Linkable):
+    """A group of tasks, chains or groups; links like a task.
+
+    Args:
+        *tasks: the members, or one list of them.
+        name: the group's id; made of the members' ids when left out.
+        callback: a task that runs once after the verdict (a chord); what follows the group waits for it.
+
+    Raises:
+        DefinitionError: no members, or something that cannot be one.
+    """
+
+    __slots__ = (
+        "backend",
+        "callback",
+        "decide_early",
+        "fail_fast",
+        "limit",
+        "members",
+        "name",
+        "plain",
+        "policy",
+        "timeout",
+    )
+
+    def __init__(
+        self, *tasks: Linkable | Iterable[Linkable], name: str | None = None, callback: Task[Any] | None = None
+    ) -> None:
+        from durable.definition.task import check_id
+
+        items: list[Any] = []
+        for item in tasks:
+            items.extend([item] if isinstance(item, Linkable) or not isinstance(item, Iterable) else item)
+        if not items:
+            raise DefinitionError(f"the group {name or ''!r} is empty", hint="Give it at least one member")
+        self.members: tuple[tuple[Node, ...], ...] = tuple(nodes_of(item) for item in items)
+        self.name = check_id(name) if name is not None else None
+        self.callback = callback
+        self.backend = CoordinationBackend.THREADING
+        self.limit: int | None = None
+        self.policy: GroupExecutionPolicy = make_policy(None)
+        self.timeout: float | None = None
+        self.fail_fast = False
+        self.decide_early = False
+        self.plain = False
+        from durable.definition.workflow import open_workflow
+
+        workflow = open_workflow()
+        if workflow is not None:
+            workflow.add(self)
+
+    @property
+    def task_id(self) -> str:
+        """The group's id: its name, or one made of its members' ids."""
+        if self.name is not None:
+            return self.name
+        ids = [line[-1].task_id for line in self.members]
+        whole = "|".join(ids)
+        return whole if len(whole) <= 60 else f"{ids[0]}|…|{ids[-1]} ({len(ids)})"[:500]
+
+    @property
+    def id(self) -> str:
+        """The same as ``task_id``."""
+        return self.task_id
+
+    def with_execution(
+        self,
+        backend: CoordinationBackend | str | None = None,
+        backend_config: Mapping[str, Any] | None = None,
+        policy: Any = None,
+        handler: Any = None,
+        max_concurrent: int | None = None,
+        timeout: float | None = None,
+        fail_fast: bool | None = None,
+        decide_early: bool | None = None,
+    ) -> ParallelGroup:
+        """Say how the group runs and how it is judged; changes the group and returns it.
+
+        Args:
+            backend: where members run.
+            backend_config: ``{"max_workers": n}``, another way to say ``max_concurrent``.
+            policy: a policy, its name, or a description with ``type``.
+            handler: another name for ``policy``.
+            max_concurrent: how many members run at once.
+            timeout: seconds from the group's start until its unfinished members are timed out.
+            fail_fast: judge as soon as failure is certain; what still runs is cancelled.
+            decide_early: judge as soon as either outcome is certain.
+
+        Raises:
+            DefinitionError: a value that cannot be.
+        """
+        from durable.definition.task import check_seconds
+
+        if policy is not None and handler is not None:
+            raise DefinitionError("policy= and handler= are two names for one thing: give one of them")
+        if backend is not None:
+            self.backend = _backend(backend)
+        config = dict(backend_config or {})
+        workers = max_concurrent if max_concurrent is not None else config.pop("max_workers", None)
+        config.pop("max_workers", None)
+        if config:
+            raise DefinitionError(f"backend_config takes 'max_workers', not {', '.join(map(repr, config))}")
+        if workers is not None:
+            if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+                raise DefinitionError(f"max_concurrent is a number of members from 1, not {workers!r}")
+            self.limit = workers
+        if policy is not None or handler is not None:
+            self.policy = make_policy(policy if policy is not None else handler)
+        if timeout is not None:
+            self.timeout = check_seconds("timeout", timeout, self.task_id)
+        self.fail_fast = self.fail_fast if fail_fast is None else fail_fast
+        self.decide_early = self.decide_early if decide_early is None else decide_early
+        self.settle()
+        return self
+
+    def settle(self) -> None:
+        """Take note that the group was linked or configured, so that ``|`` does not grow it any more."""
+        self.plain = False
+
+    def run(self, **options: Any) -> dict[str, TaskResult]:
+        """Run the group on its own and return each member's TaskResult by id.
+
+        Args:
+            **options: as for ``Workflow.start``: ``run_id``, ``store``, ``initial``.
+
+        Raises:
+            ParallelGroupError: the policy judged so.
+        """
+        from durable.definition.workflow import Workflow
+
+        workflow = Workflow(self.task_id)
+        workflow.add(self)
+        run = workflow.start(**options)
+        if run.status != "succeeded":
+            run.result()
+        return run.task_results(self.task_id)
+
+    def __repr__(self) -> str:
+        return f"<ParallelGroup {self.task_id}>"
+
+
+def parallel(*tasks: Linkable | Iterable[Linkable], name: str | None = None) -> ParallelGroup:
+    """Return a group of the tasks. See ``ParallelGroup``."""
+    return ParallelGroup(*tasks, name=name)
+
+
+def joined(left: Linkable, right: Linkable) -> ParallelGroup:
+    """Return the group that ``left | right`` means: a group that ``|`` has just made grows."""
+    from durable.definition.workflow import open_workflow
+
+    members: list[Linkable] = []
+    workflow = open_workflow()
+    for side in (left, right):
+        if isinstance(side, ParallelGroup) and side.plain and side.name is None:
+            members.extend(Chain(line) if len(line) > 1 else line[0] for line in side.members)
+            if workflow is not None:
+                workflow.forget(side)
+        else:
+            members.append(side)
+    made = ParallelGroup(*members)
+    made.plain = True
+    return made
+
+
+def _backend(backend: CoordinationBackend | str) -> CoordinationBackend:
+    try:
+        return CoordinationBackend(backend.lower() if isinstance(backend, str) else backend)
+    except ValueError:
+        known = ", ".join(member.name for member in CoordinationBackend)
+        raise DefinitionError(f"there is no backend {backend!r}", hint=f"Backends: {known}") from None

@@ -1,0 +1,38 @@
+"""Inspection of a run without its code: source files are parsed, never imported."""
+
+from __future__ import annotations
+
+from durable.core.divergence import Divergence
+from durable.core.state import RunState
+from durable.core.transitions import FAILED, TIMED_OUT
+from durable.definition.fingerprint import fingerprint_in_file
+from durable.store import Store
+
+
+def static_divergence(state: RunState) -> tuple[Divergence, set[str]]:
+    """Compare the recorded functions with the source files as they are now.
+
+    Returns:
+        What changed, and the ids of the tasks whose function is not in its file any more.
+    """
+    found, gone = Divergence([], [], []), set()
+    for spec in state.graph.definition.tasks:
+        if not spec.source or ":" in spec.fingerprint:
+            continue  # a declared version, or code without a file: only live code can tell
+        now = fingerprint_in_file(spec.source)
+        if now is None:
+            gone.add(spec.id)
+            found.reported.append(f"{spec.id}: its function was not found in {spec.source.rpartition(':')[0]}")
+        elif now != spec.fingerprint:
+            found.code_changed.append(spec.id)
+            found.reported.append(f"{spec.id}: code changed")
+    return found, gone
+
+
+def errors_of(state: RunState, store: Store) -> dict[str, str]:
+    """Return one line for each failed or timed-out task, by id."""
+    return {
+        state.graph.ids[node]: str(store.event(state.run_id, state.outcome[node]).fields.get("error", ""))
+        for node in range(state.graph.tasks)
+        if state.nodes[node] in (FAILED, TIMED_OUT) and state.outcome[node]
+    }

@@ -1,0 +1,197 @@
+"""Task and ``@task``: a function with an id and settings.
+
+A task holds no edges: operators return expressions, which the open ``with workflow(...)`` block takes
+in. One task may stand in several workflows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, overload
+
+from durable.core.retry import RetryPolicy
+from durable.definition.expressions import Linkable
+from durable.definition.signature import Signature, signature_of
+from durable.errors import DefinitionError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Task(Linkable, Generic[F]):
+    """A unit of work: a function, a stable id, and how it is to be run.
+
+    Attributes:
+        fn: the plain function.
+        task_id: the id, unique in a workflow.
+        bound: arguments bound by ``t(name=value)``.
+        retry, timeout, version, max_cycles: as given to ``@task``.
+    """
+
+    __slots__ = ("bound", "fn", "inject_context", "max_cycles", "retry", "task_id", "timeout", "version")
+
+    fn: F
+    bound: Mapping[str, Any]
+
+    def __init__(
+        self,
+        fn: F,
+        task_id: str | None = None,
+        *,
+        inject_context: bool = False,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+        version: str | None = None,
+        max_cycles: int | None = None,
+    ) -> None:
+        if not callable(fn):
+            raise DefinitionError(f"a task needs a function, not {fn!r}")
+        name = task_id if task_id is not None else getattr(fn, "__name__", type(fn).__name__)
+        self.fn = fn
+        self.task_id = check_id(name)
+        self.inject_context = inject_context
+        self.retry = retry
+        self.timeout = check_seconds("timeout", timeout, self.task_id)
+        self.version = version
+        self.max_cycles = max_cycles
+        self.bound = {}
+        signature_of(fn, inject_context)
+
+    @property
+    def id(self) -> str:
+        """The same as ``task_id``."""
+        return self.task_id
+
+    @property
+    def signature(self) -> Signature:
+        """What the function asks for."""
+        return signature_of(self.fn, self.inject_context)
+
+    def __call__(self, *args: Any, task_id: str | None = None, **bound: Any) -> Task[F]:
+        """Return an instance of the task with arguments bound; nothing runs.
+
+        Args:
+            task_id: the instance's own id; needed where the workflow has the task already.
+            **bound: arguments of the function.
+
+        Raises:
+            DefinitionError: an argument that the function does not take, or one by position.
+        """
+        if args:
+            raise DefinitionError(
+                f"arguments of task {self.task_id!r} are bound by name",
+                hint=f"Write {self.task_id}(name=value), or {self.task_id}.fn(...) to call the plain function",
+            )
+        signature = self.signature
+        unknown = [name for name in bound if name not in signature.names]
+        if unknown and not signature.extra:
+            raise DefinitionError(
+                f"task {self.task_id!r} takes no argument {', '.join(unknown)}",
+                hint=f"It takes: {', '.join(signature.names) or 'none'}",
+            )
+        made: Task[F] = object.__new__(Task)
+        made.fn = self.fn
+        made.task_id = self.task_id if task_id is None else check_id(task_id)
+        made.inject_context = self.inject_context
+        made.retry = self.retry
+        made.timeout = self.timeout
+        made.version = self.version
+        made.max_cycles = self.max_cycles
+        made.bound = {**self.bound, **bound}
+        return made
+
+    def __repr__(self) -> str:
+        return f"<Task {self.task_id}>"
+
+
+@overload
+def task(fn: F, /) -> Task[F]: ...
+@overload
+def task(
+    task_id: str | None = None,
+    /,
+    *,
+    id: str | None = None,
+    inject_context: bool = False,
+    retry: RetryPolicy | None = None,
+    max_retries: int | None = None,
+    timeout: float | None = None,
+    version: str | None = None,
+    max_cycles: int | None = None,
+) -> Callable[[F], Task[F]]: ...
+def task(
+    fn: Any = None,
+    /,
+    *,
+    id: str | None = None,
+    inject_context: bool = False,
+    retry: RetryPolicy | None = None,
+    max_retries: int | None = None,
+    timeout: float | None = None,
+    version: str | None = None,
+    max_cycles: int | None = None,
+) -> Any:
+    """Make a function a task: ``@task``, ``@task("id")`` or ``@task(id=..., timeout=...)``.
+
+    Args:
+        id: the id; the function's name when left out.
+        inject_context: the first parameter receives the context, whatever its annotation.
+        retry: when a failed attempt is followed by another one.
+        max_retries: short for ``retry=RetryPolicy(max_attempts=max_retries + 1)``.
+        timeout: seconds that one attempt may take.
+        version: declared version of the code, used instead of a fingerprint of it.
+        max_cycles: how many iterations a loop over this task may have.
+
+    Raises:
+        DefinitionError: an id, number or combination that cannot be.
+    """
+    if max_retries is not None:
+        if retry is not None:
+            raise DefinitionError("give a task either retry= or max_retries=, not both")
+        if max_retries < 0:
+            raise DefinitionError(f"max_retries must be 0 or more, not {max_retries!r}")
+        retry = RetryPolicy(max_attempts=max_retries + 1)
+
+    def made(function: Any) -> Task[Any]:
+        from durable.definition.workflow import open_workflow
+
+        name = fn if isinstance(fn, str) else id
+        new = Task(
+            function,
+            name,
+            inject_context=inject_context,
+            retry=retry,
+            timeout=timeout,
+            version=version,
+            max_cycles=max_cycles,
+        )
+        workflow = open_workflow()
+        if workflow is not None:
+            workflow.define(new)
+        return new
+
+    return made(fn) if callable(fn) else made
+
+
+def check_id(name: Any) -> str:
+    """Return a task's or group's id if it can be one.
+
+    Raises:
+        DefinitionError: it is empty, too long, not a text, or holds control characters.
+    """
+    if not isinstance(name, str) or not name or len(name) > 500 or not name.isprintable():
+        raise DefinitionError(f"an id is a printable text of 1 to 500 characters, not {name!r}")
+    return name
+
+
+def check_seconds(what: str, value: float | None, where: str) -> float | None:
+    """Return a number of seconds, or None for no limit.
+
+    Raises:
+        DefinitionError: it is not a positive finite number.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise DefinitionError(f"{where!r}: {what} is a positive number of seconds, not {value!r}")
+    return float(value)

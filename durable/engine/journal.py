@@ -1,0 +1,122 @@
+"""Journal: the driver's one way to change a run: make an event, fold it, and append all in one commit.
+
+``emit`` folds at once, so that the next decision sees it; nothing outside the driver sees it, and no
+body starts because of it, before ``commit`` has made it durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from durable.context import Write
+from durable.core.decide import Frontier
+from durable.core.events import Event, encode_fields
+from durable.core.replay import dump
+from durable.core.state import RunState, apply
+from durable.engine.view import RunView
+from durable.payloads import Payload
+from durable.store import Checkpoint, Lease, Store
+
+CHECKPOINT_EVENTS = 4000
+"""Events after which a checkpoint pays for a small run."""
+CHECKPOINT_SHARE = 4
+"""A checkpoint is taken when the log since the last one is about so many times as large as it."""
+_NODE_BYTES = 33
+_EVENT_BYTES = 60
+
+Observer = Callable[[RunState, list[Event]], Any]
+"""Called on the driver after each commit, with the events that it made durable."""
+
+
+class Journal:
+    """Events of one run, from the driver to the store.
+
+    Args:
+        store: where they are appended.
+        lease: the right to append.
+        state: the folded state; frontier: what follows from it; view: what readers see. All are kept current.
+        observers: told after each commit.
+    """
+
+    def __init__(
+        self, store: Store, lease: Lease, state: RunState, frontier: Frontier | None, view: RunView, observers: Iterable[Observer]
+    ) -> None:
+        self.store = store
+        self.lease = lease
+        self.state = state
+        self.frontier = frontier
+        self.view = view
+        self.observers = list(observers)
+        self.now = store.clock.now
+        self.batch: list[Event] = []
+        self.consume: list[str] = []
+        self.checkpointed = state.seq
+
+    def emit(
+        self,
+        type: str,
+        task_id: str | None = None,
+        attempt: int = 0,
+        data: str | None = None,
+        payload: Payload | None = None,
+        time: int = 0,
+    ) -> Event:
+        """Make the next event and fold it in.
+
+        Args:
+            type: a key of ``EVENTS``.
+            task_id: the task or group it is about.
+            attempt: the attempt it is about.
+            data: the type's own fields, encoded.
+            payload: the value it carries.
+            time: when it happened, microseconds since 1970; 0 for now.
+        """
+        state = self.state
+        encoding = content = None
+        if payload is not None:
+            encoding, content = payload.encoding, payload.data
+        event = Event(state.seq + 1, time or self.now(), type, task_id, attempt, data, encoding, content)
+        apply(state, event)
+        if self.frontier is not None:
+            self.frontier.advance(event)
+        self.batch.append(event)
+        return event
+
+    def emit_writes(self, writes: Iterable[Write], task_id: str | None, attempt: int = 0) -> None:
+        """Emit staged changes of the channel and the metadata."""
+        for write in writes:
+            fields: dict[str, Any] = {"op": write.op, "key": write.key, "amount": write.amount}
+            if write.payload is not None:
+                fields["preview"] = write.payload.preview
+            name = "ChannelWritten" if write.space == "channel" else "MetadataWritten"
+            self.emit(name, task_id, attempt, encode_fields(fields), write.payload)
+
+    def commit(self) -> None:
+        """Append what was emitted, durably, and let readers see it.
+
+        Raises:
+            LeaseLost: another drive took over; nothing was appended.
+            StoreError: it could not be written; nothing was appended.
+        """
+        batch = self.batch
+        if not batch:
+            return
+        self.store.append(self.state.run_id, batch, batch[0].seq - 1, self.lease.token, consume=self.consume)
+        self.view.publish(batch)
+        self.batch = []
+        if self.consume:
+            self.consume = []
+        for observer in self.observers:
+            observer(self.state, batch)
+        tail = self.state.seq - self.checkpointed
+        if tail >= CHECKPOINT_EVENTS and tail * _EVENT_BYTES >= CHECKPOINT_SHARE * _NODE_BYTES * len(self.state.nodes):
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Keep a checkpoint of the committed state."""
+        self.commit()
+        state = self.state
+        for seq, digest in self.store.digests(state.run_id, state.seq - 1, state.seq):
+            self.store.save_checkpoint(state.run_id, Checkpoint(seq, digest, dump(state), state.time), self.lease.token)
+        self.checkpointed = state.seq

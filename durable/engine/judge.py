@@ -1,0 +1,148 @@
+"""Judge: ask a group's policy for its verdict over the recorded results.
+
+It calls policy code and returns what should be recorded; it records nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from durable.context import Metadata, Write
+from durable.core.policies import GroupExecutionPolicy
+from durable.core.results import ErrorRecord, TaskResult
+from durable.core.state import RunState
+from durable.core.transitions import ENDED, SUCCEEDED
+from durable.definition.task import Task
+from durable.engine.view import RunView
+from durable.errors import DefinitionError, ParallelGroupError
+from durable.failures import record_error
+
+
+class Refusal(msgspec.Struct, omit_defaults=True):
+    """Why a group failed, as the log keeps it.
+
+    Attributes:
+        message: the policy's message.
+        failed_tasks, successful_tasks: as the policy named them.
+        error: the error of a policy that raised something else than ``ParallelGroupError``.
+    """
+
+    message: str
+    failed_tasks: list[tuple[str, str]] = []
+    successful_tasks: list[str] = []
+    error: ErrorRecord | None = None
+
+
+class Verdict(msgspec.Struct):
+    """What a policy said.
+
+    Attributes:
+        passed: True for success, False for failure, None for no verdict (yet).
+        refusal: why it failed.
+        retries: members that are to be tried again instead of a verdict.
+        writes: changes of the metadata, to be committed with it.
+        cause: the exception that the policy raised, for a live caller.
+    """
+
+    passed: bool | None
+    refusal: Refusal | None = None
+    retries: list[str] = []
+    writes: list[Write] = []
+    cause: BaseException | None = None
+
+
+class GroupContext:
+    """What a policy sees of the run besides the results.
+
+    Attributes:
+        run_id, group_id: what is judged.
+        metadata: the run's durable metadata, a dict.
+    """
+
+    def __init__(self, view: RunView, group_id: str, members: Sequence[str]) -> None:
+        self.run_id = view.run_id
+        self.group_id = group_id
+        self.metadata = Metadata(view)
+        self.retries: dict[str, None] = {}
+        self._view = view
+        self._members = members
+
+    def next_task(self, task: Task[Any] | str | TaskResult) -> None:
+        """Ask for another attempt of a member; the group is judged again after it.
+
+        Args:
+            task: the member, its id or its TaskResult.
+
+        Raises:
+            DefinitionError: it is not a member of this group.
+        """
+        name = task if isinstance(task, str) else task.task_id
+        if name not in self._members:
+            raise DefinitionError(
+                f"{name!r} is not a member of group {self.group_id!r}", hint="A policy can ask for its own members"
+            )
+        self.retries[name] = None
+
+    def get_result(self, task_id: str, default: Any = None) -> Any:
+        """Return the recorded value of a task or group, or the default when it has none."""
+        return self._view.result(task_id, default)
+
+
+def judge(
+    state: RunState, view: RunView, group: int, policy: GroupExecutionPolicy, tasks: Sequence[Any], *, early: bool
+) -> Verdict:
+    """Return the policy's verdict.
+
+    Args:
+        state: the folded state; every result in it is committed.
+        view: loads values for the policy.
+        group: the group's number.
+        policy: the policy.
+        tasks: the members' live tasks, in definition order.
+        early: some members are not settled yet: ask only for a verdict that is certain.
+    """
+    graph = state.graph
+    spec = graph.group(group)
+    lines = graph.members[group]
+    context = GroupContext(view, spec.id, graph.member_ids(group))
+    try:
+        results = {graph.ids[line[-1]]: view.task_result(line) for line in lines if not early or _settled(state, line)}
+        if early:
+            remaining = [graph.ids[line[-1]] for line in lines if not _settled(state, line)]
+            said = policy.decide(results, remaining)
+            if said is None or (said and not spec.decide_early):
+                return Verdict(None)
+            if said:
+                return Verdict(True)
+            results |= {graph.ids[line[-1]]: _unneeded(view, line) for line in lines if not _settled(state, line)}
+        policy.on_group_finished(spec.id, tasks, results, context)
+        if early:
+            return Verdict(False, Refusal(f"group {spec.id!r} failed: its policy decided so early"))
+        return _passed(context)
+    except ParallelGroupError as error:
+        return Verdict(False, Refusal(error.message, error.failed_tasks, error.successful_tasks), cause=error)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        record = record_error(error)
+        return Verdict(False, Refusal(f"the policy of group {spec.id!r} raised {record.line}", error=record), cause=error)
+
+
+def _passed(context: GroupContext) -> Verdict:
+    retries = list(context.retries)
+    return Verdict(None if retries else True, retries=retries, writes=context.metadata.writes())
+
+
+def _settled(state: RunState, line: Sequence[int]) -> bool:
+    """Whether a member has its outcome: its end has, or a node before it ended without success."""
+    return any(state.nodes[node] in ENDED and (node == line[-1] or state.nodes[node] != SUCCEEDED) for node in line)
+
+
+def _unneeded(view: RunView, line: list[int]) -> TaskResult:
+    """The result that a member gets when the group is decided without it."""
+    status = "cancelled" if any(view.state.attempts[node] for node in line if node < view.state.graph.tasks) else "skipped"
+    message = "not needed: the group was decided"
+    return TaskResult(view.state.graph.ids[line[-1]], False, message, status=status, attempts=view.state.attempts[line[-1]])

@@ -1,0 +1,286 @@
+"""Lifecycle: begin a run, take an interrupted one over, open a failed one again, cancel one.
+
+What may happen to a run, given its recorded status, is decided here; the driving is ``drive.py``'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from durable.context import Write
+from durable.core.divergence import compare
+from durable.core.events import LOG_FORMAT, encode_fields
+from durable.core.policies import make_policy
+from durable.core.state import RunState
+from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, SUCCEEDED
+from durable.definition.compile import Compiled
+from durable.definition.groups import default_workers
+from durable.definition.workflow import Workflow
+from durable.engine.changes import cancel_run, rejudge_failures, reopen_failures, take_over
+from durable.engine.drive import Drive, Interruption
+from durable.engine.journal import Journal, Observer
+from durable.engine.recover import encode_definition, load, read_definition
+from durable.engine.stop import GRACE_SECONDS
+from durable.engine.view import RunView
+from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
+from durable.executor import Executor
+from durable.payloads import decode, encode
+from durable.store import Lease, Message, RunInfo, Store
+
+_log = logging.getLogger("durable.engine")
+
+
+class Host(msgspec.Struct):
+    """Where and how runs are driven in this process.
+
+    Attributes:
+        store: where their logs are.
+        executor: makes the executor for bodies that run off the driver.
+        observers: called on the driver after each commit with ``(state, events)``.
+        grace: seconds that running bodies get after a request to stop.
+    """
+
+    store: Store
+    executor: Callable[[], Executor]
+    observers: tuple[Observer, ...] = ()
+    grace: float = GRACE_SECONDS
+
+
+class Request(msgspec.Struct):
+    """What a caller wants to run.
+
+    Attributes:
+        workflow: the workflow; start: the node to start from, or None.
+        initial: first values of the channel.
+        max_steps: attempts that the run may start, or None.
+    """
+
+    workflow: Workflow
+    start: str | None
+    initial: dict[str, Any]
+    max_steps: int | None
+
+
+class Ended(msgspec.Struct):
+    """What is left of a drive: the state it reached and the live exceptions by node; None when nothing ran."""
+
+    state: RunState | None = None
+    causes: Mapping[int, BaseException] = {}
+
+
+def start(host: Host, run_id: str, request: Request) -> Ended:
+    """Begin a run, or go on with it if it was interrupted; a finished one is left alone."""
+    store = host.store
+    code = Compiled(request.workflow, request.start)
+    code.check_parameters(request.initial)
+    writes = [Write("channel", "set", key, encode(value)) for key, value in request.initial.items()]
+    info = store.run(run_id)
+    if info is not None:
+        _check_same(store, info, request, writes)
+        if info.status not in ("running", "interrupted"):
+            return Ended()
+    with _leased(store, run_id) as lease:
+        info = store.run(run_id)
+        if info is None:
+            state = RunState(run_id, read_definition)
+            drive = _drive(host, lease, state, code)
+            _create(drive.journal, code, request, writes)
+        else:
+            _check_same(store, info, request, writes)
+            if info.status not in ("running", "interrupted"):
+                return Ended()
+            state = load(store, run_id)
+            drive = _drive(host, lease, state, code)
+            _continue(drive.journal, lease, code, accept=False)
+        return _driven(drive, host.grace)
+
+
+def resume(
+    host: Host, run_id: str, workflow: Workflow, *, policy: Any, accept: bool, asked: dict[str, str | None]
+) -> Ended:
+    """Go on with an interrupted run, or open a failed one again; a succeeded or cancelled one is left alone."""
+    store = host.store
+    with _leased(store, run_id) as lease:
+        state = load(store, run_id)
+        if state.status in (SUCCEEDED, CANCELLED):
+            return Ended()
+        assert state.created is not None
+        if state.created.fields["workflow"] != workflow.name:
+            raise RunConflict(
+                f"the run is one of workflow {state.created.fields['workflow']!r}, not of {workflow.name!r}", run_id=run_id
+            )
+        code = compile_for(state, workflow)
+        drive = _drive(host, lease, state, code)
+        if state.status == FAILED:
+            _check_divergence(state, code, accept)
+            drive.journal.emit("RunResumed", data=encode_fields(asked))
+            _follow(drive.journal, code, accept)
+            if policy is None:
+                reopen_failures(drive.journal, "the run was resumed")
+        else:
+            _continue(drive.journal, lease, code, accept=accept)
+        if policy is not None:
+            _rejudge(drive, policy, asked)
+        return _driven(drive, host.grace)
+
+
+def cancel(store: Store, run_id: str, asked: dict[str, str | None]) -> bool:
+    """Cancel a run: record it when nobody drives it, else tell its driver. False when it has ended."""
+    info = store.run(run_id)
+    if info is not None and info.status not in ("running", "interrupted"):
+        return False
+    fields = {name: value for name, value in asked.items() if value is not None}
+    message = Message(secrets.token_hex(8), "cancel", msgspec.json.encode(fields).decode(), store.clock.now())
+    store.send(run_id, message)
+    try:
+        with _leased(store, run_id) as lease:
+            state = load(store, run_id)
+            if state.status in (SUCCEEDED, FAILED, CANCELLED):
+                return state.status == CANCELLED
+            journal = Journal(store, lease, state, None, RunView(store, state), ())
+            cancel_run(journal, message)
+    except RunAlreadyDriven:
+        _log.info("run %s is driven now; its driver was told to cancel it", run_id)
+    return True
+
+
+def compile_for(state: RunState, workflow: Workflow) -> Compiled:
+    """Compile a workflow as the run began it: from the same start."""
+    assert state.created is not None
+    return Compiled(workflow, state.created.fields.get("start"))
+
+
+@contextmanager
+def _leased(store: Store, run_id: str) -> Iterator[Lease]:
+    lease = store.acquire(run_id, f"drive-{secrets.token_hex(6)}")
+    try:
+        yield lease
+    finally:
+        try:
+            store.release(lease)
+        except DurableError as error:
+            _log.warning("run %s: the lease could not be released and will be taken over: %s", run_id, error)
+
+
+def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
+    return Drive(host.store, lease, state, code, host.executor, host.observers, default_workers())
+
+
+def _driven(drive: Drive, grace: float) -> Ended:
+    if drive.state.created is not drive.journal.batch[0]:
+        for message in drive.store.inbox(drive.state.run_id):
+            if message.kind == "cancel":  # it came while nobody drove the run
+                cancel_run(drive.journal, message)
+                return Ended(drive.state, drive.causes)
+    try:
+        drive.run(grace)
+    except Interruption as interruption:
+        if interruption.signal == signal.SIGINT:
+            raise KeyboardInterrupt(f"run {drive.state.run_id} was interrupted and can be resumed") from None
+        if interruption.signal is not None:
+            raise SystemExit(128 + interruption.signal) from None
+    return Ended(drive.state, drive.causes)
+
+
+def _create(journal: Journal, code: Compiled, request: Request, writes: list[Write]) -> None:
+    fields = {
+        "format": LOG_FORMAT,
+        "workflow": code.definition.workflow,
+        "version": code.definition.version,
+        "file": code.file,
+        "start": request.start,
+        "input": _digest(writes),
+        "max_steps": request.max_steps,
+    }
+    journal.emit("RunCreated", data=encode_fields(fields), payload=encode_definition(code.definition))
+    journal.emit_writes(writes, None)
+
+
+def _continue(journal: Journal, lease: Lease, code: Compiled, *, accept: bool) -> None:
+    """Take an interrupted run over. Only a drive whose process died counts against its tasks."""
+    state = journal.state
+    _check_divergence(state, code, accept)
+    found = "stopped" if state.status == INTERRUPTED else lease.took_over or "ended without a word"
+    _follow(journal, code, accept)
+    take_over(journal, lease.owner, found, counted=lease.took_over == "died")
+
+
+def _check_divergence(state: RunState, code: Compiled, accept: bool) -> None:
+    found = compare(state, code.definition)
+    if found.before and not accept:
+        raise DivergenceError(
+            "the code differs from what the run recorded, before the frontier: " + "; ".join(found.before[:5]),
+            changes=found.before,
+            run_id=state.run_id,
+        )
+    for line in found.reported:
+        _log.info("run %s: %s", state.run_id, line)
+
+
+def _follow(journal: Journal, code: Compiled, accept: bool) -> None:
+    """Record that the run follows the live definition from here on, if it differs."""
+    found = compare(journal.state, code.definition)
+    if found.any:
+        changes = found.before + found.reported
+        fields = {"changes": changes[:50], "accepted": bool(found.before) and accept}
+        journal.emit("DefinitionChanged", data=encode_fields(fields), payload=encode_definition(code.definition))
+
+
+def _rejudge(drive: Drive, policy: Any, asked: dict[str, str | None]) -> None:
+    made = make_policy(policy)
+    graph = drive.state.graph
+    failed = [node for node in drive.state.failures() if graph.is_group(node)]
+    if not failed:
+        raise DefinitionError("no group of the run has failed, so there is nothing to judge again", run_id=drive.state.run_id)
+    for node in failed:
+        made.check(graph.ids[node], graph.member_ids(node))
+    for name in rejudge_failures(drive.journal, made.describe(), asked):
+        drive.policies[name] = made
+
+
+def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Write]) -> None:
+    """Refuse to mix a run with another workflow or another input."""
+    if info.workflow != request.workflow.name:
+        raise RunConflict(
+            f"the run is one of workflow {info.workflow!r}, not of {request.workflow.name!r}",
+            run_id=info.run_id,
+            hint="Use another run id",
+        )
+    if info.input != _digest(writes) and not _same_values(store, info.run_id, request.initial):
+        raise RunConflict(
+            "the run was begun with another input",
+            run_id=info.run_id,
+            hint="Use another run id, or resume it without naming an input",
+        )
+    created = store.event(info.run_id, 1).fields
+    if created.get("start") != request.start:
+        raise RunConflict(f"the run was begun with start={created.get('start')!r}", run_id=info.run_id, hint="Use another run id")
+
+
+def _same_values(store: Store, run_id: str, initial: dict[str, Any]) -> bool:
+    """Compare decoded values: pickles of equal values need not have equal bytes."""
+    recorded = {}
+    for event in store.read(run_id, 1):
+        if event.type != "ChannelWritten" or event.task_id is not None:
+            break
+        recorded[event.fields["key"]] = decode(event.encoding, event.payload)
+    try:
+        return bool(recorded == initial) and list(map(type, recorded.values())) == list(map(type, initial.values()))
+    except Exception:
+        return False
+
+
+def _digest(writes: list[Write]) -> str:
+    parts = [
+        (write.key, write.payload.encoding, write.payload.data) if write.payload is not None else (write.key,)
+        for write in sorted(writes, key=lambda write: write.key)
+    ]
+    return sha256(msgspec.msgpack.encode(parts)).hexdigest()[:16]

@@ -1,0 +1,73 @@
+"""Recover: checkpoint + later events -> the state of a run, verified. It writes nothing."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from durable.core.digest import START, verified
+from durable.core.events import Event
+from durable.core.graph import Definition
+from durable.core.replay import opened, replay, restore
+from durable.core.state import RunState
+from durable.errors import LogCorrupt, RunNotFound
+from durable.payloads import Payload, decode_raw, encode_raw
+from durable.store import Checkpoint, Store
+
+_log = logging.getLogger("durable.engine")
+
+_decode = msgspec.json.Decoder(Definition).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def read_definition(event: Event) -> Definition:
+    """Return the definition that a RunCreated or DefinitionChanged event carries."""
+    try:
+        return _decode(decode_raw(event.encoding, event.payload)[1])
+    except msgspec.MsgspecError as error:
+        raise LogCorrupt(f"the recorded definition cannot be read: {error}", seq=event.seq) from None
+
+
+def encode_definition(definition: Definition) -> Payload:
+    """Return a definition as a payload."""
+    return encode_raw(_encode(definition), "json")
+
+
+def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState:
+    """Return the folded state of a run.
+
+    Args:
+        store: where its log is.
+        run_id: the run.
+        use_checkpoints: False folds the whole log, which must give the same.
+
+    Raises:
+        RunNotFound: there is no such run.
+        LogCorrupt: the log is damaged; the message names where.
+    """
+    for checkpoint in store.checkpoints(run_id) if use_checkpoints else ():
+        state = _restored(store, run_id, checkpoint)
+        if state is not None:
+            return _replayed(store, state, checkpoint.digest)
+    state = _replayed(store, RunState(run_id, read_definition), START)
+    if not state.seq:
+        raise RunNotFound(f"there is no run {run_id!r}", hint=f"See durable runs --store {store.url}")
+    return state
+
+
+def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | None:
+    whole = opened(checkpoint.state)
+    digests = list(store.digests(run_id, checkpoint.seq - 1, checkpoint.seq))
+    if whole is None or digests != [(checkpoint.seq, checkpoint.digest)]:
+        _log.warning("run %s: the checkpoint at seq %d is not usable and is passed over", run_id, checkpoint.seq)
+        return None
+    created = store.event(run_id, 1)
+    definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
+    return restore(run_id, whole, created, definition, read_definition)
+
+
+def _replayed(store: Store, state: RunState, digest: bytes) -> RunState:
+    after = state.seq
+    events = verified(state.run_id, store.read(state.run_id, after), store.digests(state.run_id, after), digest)
+    return replay(state, events)

@@ -1,0 +1,149 @@
+"""RunView: what task bodies and policies may read of a run, from any thread.
+
+Only committed facts can be seen. Values are decoded from the recorded bytes each time they are asked
+for, so that a live run and a resumed one see the same, and nobody can change what others see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from durable.core import channel
+from durable.core.events import Event
+from durable.core.results import ErrorRecord, TaskResult
+from durable.core.state import RunState
+from durable.core.transitions import STATUSES, SUCCEEDED
+from durable.errors import DefinitionError
+from durable.failures import decode_error
+from durable.payloads import decode
+from durable.store import Store
+
+CACHE_BYTES = 32 * 1024 * 1024
+"""Encoded payloads kept at hand for consumers, per run."""
+
+
+class RunView:
+    """Reads a run's committed results, channel and metadata.
+
+    Args:
+        store: where payloads are loaded from when they are not at hand.
+        state: the folded state, owned by the driver.
+    """
+
+    def __init__(self, store: Store, state: RunState) -> None:
+        self.store = store
+        self.state = state
+        self.run_id = state.run_id
+        self.committed = state.seq
+        self.channel = dict(state.channel)
+        self.metadata = dict(state.metadata)
+        self._bytes: dict[int, tuple[str | None, bytes | None]] = {}
+        self._held = 0
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Let readers see what these events, now committed, brought."""
+        for event in events:
+            if event.payload is not None:
+                self._keep(event)
+            if event.type == "ChannelWritten":
+                _copy(event.fields["key"], self.state.channel, self.channel)
+            elif event.type == "MetadataWritten":
+                _copy(event.fields["key"], self.state.metadata, self.metadata)
+            self.committed = event.seq
+
+    def load(self, seq: int) -> Any:
+        """Return the decoded payload of one event, a fresh value."""
+        held = self._bytes.get(seq)
+        if held is None:
+            event = self.store.event(self.run_id, seq)
+            held = (event.encoding, event.payload)
+        return decode(*held)
+
+    def load_error(self, seq: int) -> ErrorRecord:
+        """Return the error that one event records."""
+        event = self.store.event(self.run_id, seq)
+        return decode_error(event.encoding, event.payload)
+
+    def has_value(self, node: int) -> bool:
+        """Whether the node succeeded and that is committed."""
+        state = self.state
+        return state.nodes[node] == SUCCEEDED and state.outcome[node] <= self.committed
+
+    def value(self, node: int) -> Any:
+        """Return the value of a node that has one: a task's result, or ``{member: value}`` of a group."""
+        if node < self.state.graph.tasks:
+            return self.load(self.state.outcome[node])
+        return self.member_values(node)
+
+    def member_values(self, group: int) -> dict[str, Any]:
+        """Return the values of a group's successful members by id, in definition order."""
+        ids = self.state.graph.ids
+        ends = [line[-1] for line in self.state.graph.members[group]]
+        return {ids[end]: self.value(end) for end in ends if self.has_value(end)}
+
+    def result(self, task_id: str, default: Any = None) -> Any:
+        """Return the value of a task or group by id, or the default when it has none (yet)."""
+        node = self.state.index.get(task_id)
+        if node is None:
+            raise DefinitionError(f"the run has no task or group {task_id!r}", run_id=self.run_id)
+        return self.value(node) if self.has_value(node) else default
+
+    def read_channel(self, key: str, cell: channel.Cell) -> Any:
+        """Return the value of a channel cell."""
+        return channel.read(key, cell, self.load)
+
+    def task_result(self, line: list[int]) -> TaskResult:
+        """Return the outcome of a member as policies see it.
+
+        A member that did not reach its end failed where one of its nodes did.
+        """
+        state = self.state
+        end = line[-1]
+        where = end
+        if state.nodes[end] != SUCCEEDED:
+            where = next((node for node in line if state.nodes[node] in _FAILURES), end)
+        status = STATUSES[state.nodes[where]]
+        success = status == "succeeded"
+        return TaskResult(
+            state.graph.ids[end],
+            success,
+            None if success else self._message(where, end),
+            state.seconds(where),
+            state.ended[where] / 1e6,
+            status=status if status in _OUTCOMES else "skipped",
+            attempts=state.attempts[end] if where == end else state.attempts[where],
+            load=lambda: (self.value(end), None) if success else (None, self._error(where)),
+        )
+
+    def _message(self, where: int, end: int) -> str:
+        state = self.state
+        status = STATUSES[state.nodes[where]]
+        if not state.outcome[where]:
+            return "skipped: what it depends on did not succeed"
+        event = self.store.event(self.run_id, state.outcome[where])
+        said = event.fields.get("error") or event.fields.get("reason") or status
+        return str(said) if where == end else f"{state.graph.ids[where]}: {said}"
+
+    def _error(self, where: int) -> ErrorRecord | None:
+        seq = self.state.outcome[where]
+        return self.load_error(seq) if seq and STATUSES[self.state.nodes[where]] in ("failed", "timed_out") else None
+
+    def _keep(self, event: Event) -> None:
+        size = len(event.payload or b"")
+        self._bytes[event.seq] = (event.encoding, event.payload)
+        self._held += size
+        while self._held > CACHE_BYTES and self._bytes:
+            oldest = next(iter(self._bytes))
+            self._held -= len(self._bytes.pop(oldest)[1] or b"")
+
+
+def _copy(key: str, source: dict[str, Any], target: dict[str, Any]) -> None:
+    if key in source:
+        target[key] = source[key]
+    else:
+        target.pop(key, None)
+
+
+_OUTCOMES = frozenset({"succeeded", "failed", "cancelled", "timed_out", "skipped"})
+_FAILURES = frozenset(STATUSES.index(name) for name in ("failed", "timed_out", "cancelled"))

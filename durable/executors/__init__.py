@@ -1,0 +1,1 @@
+"""Executors: implementations of ``durable.executor.Executor``."""

@@ -1,0 +1,308 @@
+"""Run: the handle on one run; and the functions that start, continue, resume and list runs.
+
+Here the parts are put together: definition, engine, executor and store. It must not fold or decide.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from durable.core.divergence import compare
+from durable.core.events import Event
+from durable.core.plan import Plan, make_plan
+from durable.core.results import TaskResult
+from durable.core.state import RunState
+from durable.core.transitions import SUCCEEDED
+from durable.definition.workflow import Workflow
+from durable.engine import lifecycle
+from durable.engine.journal import Observer
+from durable.engine.outcome import failure, result, results
+from durable.engine.recover import load
+from durable.engine.stop import GRACE_SECONDS
+from durable.engine.view import RunView
+from durable.errors import DefinitionError, RunNotFound
+from durable.executors.threads import ThreadExecutor
+from durable.store import RunInfo, Store, check_run_id, default_url, open_store
+
+_log = logging.getLogger("durable")
+
+
+class Run:
+    """One run of a workflow, live or read from its store.
+
+    Close it, or use it in a ``with`` block, to let go of the store.
+
+    Attributes:
+        run_id: the run's id.
+        store: where its log is.
+    """
+
+    def __init__(self, store: Store, run_id: str, *, owned: bool = False) -> None:
+        self.store = store
+        self.run_id = run_id
+        self.workflow: Workflow | None = None
+        self._owned = owned
+        self._state: RunState | None = None
+        self._causes: Mapping[int, BaseException] = {}
+
+    @property
+    def info(self) -> RunInfo:
+        """The run as the store lists it. Raises ``RunNotFound`` when it is gone."""
+        info = self.store.run(self.run_id)
+        if info is None:
+            raise RunNotFound(f"there is no run {self.run_id!r}", hint=f"See durable runs --store {self.store.url}")
+        return info
+
+    @property
+    def status(self) -> str:
+        """``running``, ``interrupted``, ``succeeded``, ``failed`` or ``cancelled``."""
+        return self.info.shown_status
+
+    def load_state(self) -> RunState:
+        """Return the folded state, read anew when the log has grown."""
+        if self._state is None or self._state.seq != self.info.seq:
+            self._state = load(self.store, self.run_id)
+        return self._state
+
+    def view(self) -> RunView:
+        """Return what can be read of the run now."""
+        return RunView(self.store, self.load_state())
+
+    def result(self) -> Any:
+        """Return the result, as ``Workflow.execute`` does, or raise what it raises.
+
+        Raises:
+            RunInterrupted: the run has not ended.
+        """
+        view = self.view()
+        if view.state.status == SUCCEEDED:
+            return result(view.state, view)
+        raise failure(view.state, view, self._causes, self.resume_command())
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The values of all tasks that have succeeded so far, by id, in definition order."""
+        view = self.view()
+        return results(view.state, view)
+
+    def task_results(self, group_id: str) -> dict[str, TaskResult]:
+        """Return the TaskResult of each member of a group, by member id."""
+        view = self.view()
+        graph = view.state.graph
+        node = graph.number(group_id)
+        if not graph.is_group(node):
+            raise DefinitionError(f"{group_id!r} is a task, not a group", run_id=self.run_id)
+        return {graph.ids[line[-1]]: view.task_result(line) for line in graph.members[node]}
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Yield the run's events in order, those with ``seq > after``."""
+        return self.store.read(self.run_id, after)
+
+    def plan(self, workflow: Workflow | None = None) -> Plan:
+        """Say what a resume would do with each task, without doing or importing anything.
+
+        Args:
+            workflow: compare with this workflow; without it, the recorded functions are compared with
+                the source files as they are now, and wiring is not compared.
+        """
+        from durable.definition.inspection import errors_of, static_divergence
+
+        state, info = self.load_state(), self.info
+        workflow = workflow or self.workflow
+        if workflow is not None:
+            divergence, gone = compare(state, lifecycle.compile_for(state, workflow).definition), set[str]()
+        else:
+            divergence, gone = static_divergence(state)
+        errors = errors_of(state, self.store)
+        return make_plan(state, info.shown_status, divergence, gone=gone, driven=info.driven, errors=errors)
+
+    def resume(
+        self,
+        workflow: Workflow | None = None,
+        *,
+        policy: Any = None,
+        accept_changes: bool = False,
+        actor: str | None = None,
+        reason: str | None = None,
+        observers: Iterable[Observer] = (),
+        grace: float = GRACE_SECONDS,
+    ) -> Run:
+        """Go on with the run to its end and return it; like ``Workflow.resume``, but never raises its failure.
+
+        Args:
+            workflow: the live workflow; None imports the file that the run recorded.
+            policy, accept_changes, actor, reason: as for ``Workflow.resume``.
+            observers: called on the driver after each commit with ``(state, events)``.
+            grace: seconds that running bodies get when SIGINT or SIGTERM asks to stop.
+        """
+        info = self.info
+        if info.status in ("succeeded", "cancelled"):
+            return self
+        workflow = workflow or self.workflow or self._load_workflow(info)
+        self.workflow = workflow
+        asked = {"actor": actor, "reason": reason}
+        host = _host(self.store, observers, grace)
+        return self._took(
+            lifecycle.resume(host, self.run_id, workflow, policy=policy, accept=accept_changes, asked=asked)
+        )
+
+    def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:
+        """Cancel the run for good: at once when nobody drives it, else as soon as its driver looks.
+
+        Returns:
+            False when the run has already ended.
+        """
+        return lifecycle.cancel(self.store, self.run_id, {"actor": actor, "reason": reason})
+
+    def resume_command(self) -> str:
+        """The command that resumes this run."""
+        store = "" if self.store.url == _normal(default_url()) else f" --store {shlex.quote(self.store.url)}"
+        return f"durable resume {shlex.quote(self.run_id)}{store}"
+
+    def close(self) -> None:
+        """Let go of the store, if the run opened it."""
+        if self._owned:
+            self.store.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Run {self.run_id}>"
+
+    def _took(self, ended: lifecycle.Ended) -> Run:
+        if ended.state is not None:
+            self._state, self._causes = ended.state, ended.causes
+        return self
+
+    def _load_workflow(self, info: RunInfo) -> Workflow:
+        from durable.definition.loading import load_workflow
+
+        if info.file is None:
+            raise DefinitionError(
+                "the run does not say which file defines its workflow", run_id=self.run_id, hint="Call wf.resume(run_id) instead"
+            )
+        return load_workflow(info.file, info.workflow)
+
+
+def start_run(
+    workflow: Workflow,
+    *,
+    start: str | None = None,
+    run_id: str | None = None,
+    store: Any = None,
+    initial: Mapping[str, Any] | None = None,
+    max_steps: int | None = None,
+    observers: Iterable[Observer] = (),
+    grace: float = GRACE_SECONDS,
+) -> Run:
+    """Run a workflow, or go on with its interrupted run of that id, until it has ended. See ``Workflow.start``."""
+    if run_id is not None:
+        check_run_id(run_id)
+    if max_steps is not None and max_steps < 1:
+        raise DefinitionError(f"max_steps must be 1 or more, not {max_steps!r}")
+    request = lifecycle.Request(workflow, start, dict(initial or {}), max_steps)
+    opened, owned = opened_store(store)
+    run = Run(opened, run_id or _new_id(workflow.name, opened), owned=owned)
+    run.workflow = workflow
+    try:
+        return run._took(lifecycle.start(_host(opened, observers, grace), run.run_id, request))
+    except BaseException:
+        run.close()
+        raise
+
+
+def resume_workflow(workflow: Workflow, run_id: str | None, *, store: Any = None, **options: Any) -> Run:
+    """Resume a run with a live workflow. See ``Workflow.resume``."""
+    opened, owned = opened_store(store)
+    try:
+        if run_id is None:
+            run_id = _newest_open(opened, workflow.name)
+        run = Run(opened, run_id, owned=owned)
+        return run.resume(workflow, **options)
+    except BaseException:
+        if owned:
+            opened.close()
+        raise
+
+
+def open_run(run_id: str, store: Any = None) -> Run:
+    """Return the handle on a run that exists.
+
+    Args:
+        run_id: the run.
+        store: a store, a URL or a path; None for the default.
+
+    Raises:
+        RunNotFound: there is no such run.
+    """
+    opened, owned = opened_store(store)
+    run = Run(opened, run_id, owned=owned)
+    try:
+        run.info  # noqa: B018 - raises RunNotFound
+    except BaseException:
+        run.close()
+        raise
+    return run
+
+
+def list_runs(
+    status: str | None = None, workflow: str | None = None, store: Any = None, limit: int | None = None
+) -> list[RunInfo]:
+    """Return runs, newest first.
+
+    Args:
+        status: only those whose status is this (``interrupted`` are those that nobody drives).
+        workflow: only those of this workflow.
+        store: a store, a URL or a path; None for the default.
+        limit: at most so many.
+    """
+    opened, owned = opened_store(store)
+    try:
+        return list(opened.runs(status=status, workflow=workflow, limit=limit))
+    finally:
+        if owned:
+            opened.close()
+
+
+def opened_store(store: Any) -> tuple[Store, bool]:
+    """Return a store, and whether it was opened here and is to be closed here."""
+    if isinstance(store, Store):
+        return store, False
+    return open_store(store), True
+
+
+def _host(store: Store, observers: Iterable[Observer], grace: float) -> lifecycle.Host:
+    return lifecycle.Host(store, ThreadExecutor, tuple(observers), grace)
+
+
+def _newest_open(store: Store, workflow: str) -> str:
+    for info in store.runs(workflow=workflow):
+        if info.shown_status in ("interrupted", "failed", "suspended"):
+            return info.run_id
+    raise RunNotFound(f"no run of {workflow!r} can be resumed", hint=f"See durable runs --store {store.url}")
+
+
+def _new_id(workflow: str, store: Store) -> str:
+    from datetime import timedelta
+
+    from durable.core.events import EPOCH
+
+    when = EPOCH + timedelta(microseconds=store.clock.now())
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", workflow).strip("-.")[:80].replace("..", ".") or "run"
+    return f"{name}-{when:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _normal(url: str) -> str:
+    return url if "://" in url else f"sqlite:///{os.fspath(url)}"
+
+

@@ -1,0 +1,197 @@
+"""Laws about leases, and about store objects that share data. It must not know any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Barrier, Thread
+
+from durable.errors import LeaseLost, RunAlreadyDriven, VersionConflict
+from durable.store import Lease
+from durable.testing.store_bench import Bench, log_of, refused, same, seqs
+
+
+def one_drive_at_a_time(bench: Bench) -> None:
+    """A lease that is held and has not expired is given to nobody else, whatever the owner's name."""
+    lease = bench.store.acquire("run", "drive", 30)
+    same((lease.run_id, lease.owner, lease.took_over), ("run", "drive", None), "the first lease")
+    for owner in ("drive", "another"):
+        with refused(RunAlreadyDriven, f"a second lease, for {owner}"):
+            bench.store.acquire("run", owner, 30)
+    bench.store.acquire("other run", "another", 30)
+    bench.store.renew(lease, 30)
+
+
+def the_error_says_who_drives(bench: Bench) -> None:
+    """``RunAlreadyDriven`` names the run, the process and what to do."""
+    bench.store.acquire("run", "drive", 30)
+    try:
+        bench.store.acquire("run", "another", 30)
+    except RunAlreadyDriven as error:
+        same((error.run_id, bool(error.hint), "process" in str(error)), ("run", True, True), "what the error says")
+    else:
+        raise AssertionError("a second lease was given")
+
+
+def tokens_only_grow(bench: Bench) -> None:
+    """Each lease on a run has a greater token than all before it, also after a release."""
+    tokens = []
+    for _ in range(5):
+        lease = bench.store.acquire("run", "drive", 10)
+        tokens.append(lease.token)
+        bench.store.release(lease)
+        bench.store.release(lease)
+        tokens.append(bench.store.acquire("run", "drive", 10).token)
+        bench.clock.advance(11)
+    same(tokens, sorted(set(tokens)), "the tokens")
+
+
+def released_leases_are_free(bench: Bench) -> None:
+    """After a release anybody may drive; what was released cannot be renewed, and is not shown as held."""
+    lease = bench.store.acquire("run", "drive", 30)
+    bench.store.release(lease)
+    same(bench.store.lease("run"), None, "the lease after its release")
+    with refused(LeaseLost, "renewing a released lease"):
+        bench.store.renew(lease, 30)
+    same(bench.store.acquire("run", "another", 30).took_over, None, "why the next one could take it")
+
+
+def expired_leases_are_taken_over(bench: Bench) -> None:
+    """A lease whose owner did not renew in time is taken over, and its owner's writes are refused."""
+    stale = bench.new_run()
+    bench.store.renew(stale, 10)
+    bench.clock.advance(9.9)
+    with refused(RunAlreadyDriven, "taking over a lease that has not expired"):
+        bench.store.acquire("run", "another", 10)
+    bench.clock.advance(0.2)
+    lease = bench.store.acquire("run", "another", 10)
+    same(lease.took_over, "expired", "why it was taken over")
+    with refused(LeaseLost, "an append of the stale owner"):
+        bench.store.append("run", bench.events(1, 1), 1, stale.token)
+    with refused(LeaseLost, "renewing a lease that was taken over"):
+        bench.store.renew(stale, 10)
+    bench.store.release(stale)
+    same(bench.store.append("run", bench.events(1, 1), 1, lease.token), 2, "the seq of the new owner's append")
+    held = bench.store.lease("run")
+    same(held and held.token, lease.token, "the lease after the stale owner released its own")
+
+
+def expired_leases_still_count(bench: Bench) -> None:
+    """Until somebody takes over, an owner that was late goes on: expiry alone refuses no append."""
+    lease = bench.new_run()
+    bench.clock.advance(3600)
+    same(bench.store.append("run", bench.events(1, 1), 1, lease.token), 2, "the new seq")
+    bench.store.renew(lease, 10)
+    with refused(RunAlreadyDriven, "taking over a lease that was renewed late"):
+        bench.store.acquire("run", "another", 10)
+
+
+def renewing_counts_from_now(bench: Bench) -> None:
+    """A heartbeat extends the lease from the present moment, and may shorten it."""
+    lease = bench.store.acquire("run", "drive", 100)
+    bench.clock.advance(50)
+    bench.store.renew(lease, 10)
+    held = bench.store.lease("run")
+    same(held and held.expires, bench.clock.now() + 10_000_000, "when it ends")
+    bench.clock.advance(11)
+    same(bench.store.acquire("run", "another", 10).took_over, "expired", "why it was taken over")
+
+
+def leases_are_shown(bench: Bench) -> None:
+    """``lease`` says who drives and whether they are there, and looking disturbs nobody."""
+    lease = bench.new_run()
+    for _ in range(3):
+        held = bench.store.lease("run")
+        same(held and (held.owner, held.token, held.alive), ("drive", lease.token, True), "what is shown")
+        same(held and (held.pid > 0, bool(held.host)), (True, True), "whether process and host are shown")
+    bench.clock.advance(3600)
+    held = bench.store.lease("run")
+    same(held and held.alive, False, "whether an expired lease counts as alive")
+    info = bench.store.run("run")
+    same(info and info.shown_status, "interrupted", "the status of a run whose lease expired")
+    bench.store.renew(lease, 10)
+
+
+def one_of_many_drives_wins(bench: Bench) -> None:
+    """Of threads that want the same lease at the same time, exactly one gets it."""
+    barrier = Barrier(6)
+    got: list[Lease] = []
+    wrong: list[BaseException] = []
+
+    def compete() -> None:
+        barrier.wait(30)
+        try:
+            got.append(bench.store.acquire("run", "drive", 30))
+        except RunAlreadyDriven:
+            pass
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [Thread(target=compete) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    same((len(got), wrong), (1, []), "leases given, and other errors")
+
+
+def store_objects_share_logs(bench: Bench) -> None:
+    """What one store object appended, another one sees at once, and continues the same chain."""
+    lease = bench.new_run()
+    other = bench.another()
+    same(seqs(log_of(other)), [1], "the log through the other")
+    other.append("run", bench.events(1, 2), 1, lease.token)
+    bench.store.append("run", bench.events(3, 1), 3, lease.token)
+    with refused(VersionConflict, "an append that missed the other's"):
+        other.append("run", bench.events(3, 1), 3, lease.token)
+    other.append("run", bench.events(4, 1), 4, lease.token)
+    same(seqs(log_of(bench.store)), [1, 2, 3, 4, 5], "the log")
+    same(list(other.digests("run")), list(bench.store.digests("run")), "the digests")
+
+
+def store_objects_share_leases(bench: Bench) -> None:
+    """A lease taken through one store object is respected, shown and fenced through another."""
+    lease = bench.new_run()
+    other = bench.another()
+    with refused(RunAlreadyDriven, "a lease through another store object"):
+        other.acquire("run", "another", 30)
+    held = other.lease("run")
+    same(held and (held.token, held.alive), (lease.token, True), "the lease through the other")
+    bench.clock.advance(31)
+    taken = other.acquire("run", "another", 30)
+    same((taken.took_over, taken.token > lease.token), ("expired", True), "the lease after it was taken over")
+    with refused(LeaseLost, "an append of the stale owner"):
+        bench.store.append("run", bench.events(1, 1), 1, lease.token)
+
+
+def closed_stores_drive_no_more(bench: Bench) -> None:
+    """Closing a store without releasing leaves its runs free to be taken over at once; nothing is lost."""
+    lease = bench.new_run()
+    other = bench.another()
+    bench.store.close()
+    held = other.lease("run")
+    same(held and held.alive, False, "whether the lease of a closed store counts as alive")
+    taken = other.acquire("run", "another", 30)
+    same((taken.took_over, taken.token), ("died", lease.token + 1), "the lease that took over")
+    same(other.append("run", bench.events(1, 1), 1, taken.token), 2, "the new seq")
+    same(seqs(log_of(other)), [1, 2], "the log")
+
+
+SHARED_LAWS: list[Callable[[Bench], None]] = [
+    store_objects_share_logs,
+    store_objects_share_leases,
+    closed_stores_drive_no_more,
+]
+"""Laws that need a second store object over the same data."""
+
+LAWS: list[Callable[[Bench], None]] = [
+    one_drive_at_a_time,
+    the_error_says_who_drives,
+    tokens_only_grow,
+    released_leases_are_free,
+    expired_leases_are_taken_over,
+    expired_leases_still_count,
+    renewing_counts_from_now,
+    leases_are_shown,
+    one_of_many_drives_wins,
+    *SHARED_LAWS,
+]

@@ -1,0 +1,163 @@
+"""Laws about runs, checkpoints and inboxes. Each function is one guarantee; it must not know any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from durable.core.events import Event
+from durable.core.transitions import RUN_STATUS_AFTER
+from durable.errors import InvalidRunId, LeaseLost, RunNotFound, VersionConflict
+from durable.store import Checkpoint, Lease, Message, RunInfo
+from durable.testing.store_bench import Bench, refused, same
+
+
+def runs_are_described(bench: Bench) -> None:
+    """A run is listed with its names, times, last seq, file, input and whether it is driven."""
+    created = bench.clock.now()
+    lease = bench.new_run()
+    bench.clock.advance(2)
+    bench.store.append("run", bench.events(1, 3), 1, lease.token)
+    expected = RunInfo("run", "flow", "running", created, created + 2_000_000, 4, True, "flow.py", "abc")
+    same(bench.store.run("run"), expected, "the run")
+    same(list(bench.store.runs()), [expected], "the listed runs")
+    bench.store.release(lease)
+    info = bench.store.run("run")
+    same(info and (info.driven, info.status, info.shown_status), (False, "running", "interrupted"), "an idle run")
+
+
+def status_follows_run_events(bench: Bench) -> None:
+    """The recorded status is the one after the last run event, wherever in an append it stands."""
+    lease = bench.new_run()
+    seq = 1
+    for kind, status in RUN_STATUS_AFTER.items():
+        if kind != "RunCreated":
+            batch = [*bench.events(seq, 1), Event(seq + 2, bench.clock.now(), kind), *bench.events(seq + 2, 1)]
+            seq = bench.store.append("run", batch, seq, lease.token)
+            info = bench.store.run("run")
+            same(info and info.status, status, f"the status after {kind}")
+    two = [Event(seq + 1, 0, "RunInterrupted"), Event(seq + 2, 0, "RunContinued")]
+    bench.store.append("run", two, seq, lease.token)
+    info = bench.store.run("run")
+    same(info and info.status, "running", "the status after two run events in one append")
+
+
+def runs_are_listed_newest_first(bench: Bench) -> None:
+    """``runs`` yields the newest first and filters by shown status and workflow."""
+    leases = {f"r{n}": bench.new_run(f"r{n}", workflow=f"w{n % 2}") for n in range(6)}
+    for name, kind in (("r0", "RunSucceeded"), ("r1", "RunFailed"), ("r2", "RunInterrupted")):
+        bench.store.append(name, [Event(2, bench.clock.now(), kind)], 1, leases[name].token)
+        bench.store.release(leases[name])
+    bench.store.release(leases["r3"])
+    listed: list[tuple[dict[str, str], list[str]]] = [
+        ({}, ["r5", "r4", "r3", "r2", "r1", "r0"]),
+        ({"workflow": "w1"}, ["r5", "r3", "r1"]),
+        ({"status": "running"}, ["r5", "r4"]),
+        ({"status": "interrupted"}, ["r3", "r2"]),
+        ({"status": "failed"}, ["r1"]),
+        ({"status": "interrupted", "workflow": "w0"}, ["r2"]),
+        ({"status": "no such status"}, []),
+    ]
+    for chosen, expected in listed:
+        found = bench.store.runs(status=chosen.get("status"), workflow=chosen.get("workflow"))
+        same([info.run_id for info in found], expected, f"runs with {chosen}")
+    same([info.run_id for info in bench.store.runs(limit=2)], ["r5", "r4"], "the two newest")
+    same([info.run_id for info in bench.store.runs(status="interrupted", limit=1)], ["r3"], "the newest interrupted")
+    same(list(bench.store.runs(limit=0)), [], "no runs")
+
+
+def many_runs_are_listed(bench: Bench) -> None:
+    """Every run of many is listed once, also when only the oldest fit."""
+    for n in range(600):
+        lease = bench.new_run(f"r{n}")
+        if n < 3:
+            bench.store.append(f"r{n}", [Event(2, bench.clock.now(), "RunInterrupted")], 1, lease.token)
+            bench.store.release(lease)
+    same([info.run_id for info in bench.store.runs()], [f"r{n}" for n in reversed(range(600))], "the runs")
+    same([info.run_id for info in bench.store.runs(status="interrupted")], ["r2", "r1", "r0"], "the interrupted runs")
+
+
+def unsafe_run_ids_are_refused(bench: Bench) -> None:
+    """A run id that is not safe in paths and terminals gets no lease."""
+    for run_id in ("", "a/b", "..", "a\nb", "a\0b", "x" * 201, " a"):
+        with refused(InvalidRunId, f"the run id {run_id!r}"):
+            bench.store.acquire(run_id, "drive")
+
+
+def newest_checkpoints_are_kept(bench: Bench) -> None:
+    """At least the newest two checkpoints are kept, whole, newest first; dropping them harms no log."""
+    lease = bench.new_run()
+    bench.store.append("run", bench.events(1, 9), 1, lease.token)
+    saved = [Checkpoint(seq, bytes([seq]) * 16, bytes(range(256)) * seq * 50, seq) for seq in (2, 5, 9)]
+    for checkpoint in saved:
+        bench.store.save_checkpoint("run", checkpoint, lease.token)
+    same(bench.store.checkpoints("run")[:2], [saved[2], saved[1]], "the newest two")
+    again = Checkpoint(9, b"x" * 16, b"again", 10)
+    bench.store.save_checkpoint("run", again, lease.token)
+    same(bench.store.checkpoints("run")[:2], [again, saved[1]], "after one was taken again at the same seq")
+    bench.store.drop_checkpoints("run")
+    same(bench.store.checkpoints("run"), [], "after they were dropped")
+    same(len(list(bench.store.read("run"))), 10, "the log after checkpoints were dropped")
+    bench.store.drop_checkpoints("unknown")
+
+
+def checkpoints_need_the_lease(bench: Bench) -> None:
+    """A drive that lost its lease cannot save a checkpoint."""
+    lease = bench.new_run()
+    bench.store.release(lease)
+    with refused(LeaseLost, "a checkpoint with a token that was released"):
+        bench.store.save_checkpoint("run", Checkpoint(1, b"", b"state"), lease.token)
+    same(bench.store.checkpoints("run"), [], "the checkpoints")
+
+
+def messages_wait_until_consumed(bench: Bench) -> None:
+    """Messages are kept oldest first until an append consumes them, with or without a drive."""
+    lease = bench.new_run()
+    messages = [Message(f"m{n}", "cancel", f'{{"n":{n}}}', n) for n in (3, 1, 2)]
+    for message in messages:
+        same(bench.store.send("run", message), True, "whether a new message was taken")
+    same(bench.store.inbox("run"), messages, "the inbox")
+    bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=["m3", "m2", "unknown"])
+    same(bench.store.inbox("run"), [messages[1]], "the inbox after two were consumed")
+    with refused(RunNotFound, "a message to a run that does not exist"):
+        bench.store.send("unknown", messages[0])
+
+
+def message_ids_are_taken_once(bench: Bench) -> None:
+    """A second message with an id that was ever sent to the run is ignored, also once it was consumed."""
+    lease = bench.new_run()
+    bench.store.send("run", Message("m", "cancel", '{"first":1}'))
+    same(bench.store.send("run", Message("m", "cancel", '{"second":1}')), False, "whether a repeat was taken")
+    same([message.data for message in bench.store.inbox("run")], ['{"first":1}'], "the inbox")
+    bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=["m"])
+    same(bench.store.send("run", Message("m", "cancel")), False, "whether a consumed one was taken again")
+    same(bench.store.inbox("run"), [], "the inbox")
+    bench.new_run("other")
+    same(bench.store.send("other", Message("m", "cancel")), True, "whether another run takes the same id")
+
+
+def refused_appends_consume_nothing(bench: Bench) -> None:
+    """A message is consumed together with the events that dealt with it, or not at all."""
+    lease = bench.new_run()
+    bench.store.send("run", Message("m", "cancel"))
+    attempts: list[tuple[type[Exception], int, Lease]] = [
+        (VersionConflict, 5, lease),
+        (LeaseLost, 1, Lease("run", "drive", lease.token + 1)),
+    ]
+    for kind, seq, holder in attempts:
+        with refused(kind, "a wrong append"):
+            bench.store.append("run", bench.events(seq, 1), seq, holder.token, consume=["m"])
+    same([message.id for message in bench.store.inbox("run")], ["m"], "the inbox")
+
+
+LAWS: list[Callable[[Bench], None]] = [
+    runs_are_described,
+    status_follows_run_events,
+    runs_are_listed_newest_first,
+    many_runs_are_listed,
+    unsafe_run_ids_are_refused,
+    newest_checkpoints_are_kept,
+    checkpoints_need_the_lease,
+    messages_wait_until_consumed,
+    message_ids_are_taken_once,
+    refused_appends_consume_nothing,
+]
