@@ -7,7 +7,7 @@ result, or not at all; once the attempt has ended, every call raises ``AttemptEn
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,16 @@ from durable.payloads import Payload, decode, encode
 if TYPE_CHECKING:
     from durable.engine.view import RunView
 
-_CURRENT: ContextVar[TaskExecutionContext | None] = ContextVar("durable_current_context", default=None)
+CURRENT: ContextVar[Callable[[], TaskExecutionContext] | None] = ContextVar("durable_current_context", default=None)
+"""Gives the context of the attempt that runs here; most bodies never ask for it."""
 
 _logger = logging.getLogger("durable.task")
 
 
 def current_context() -> TaskExecutionContext | None:
     """Return the context of the task whose body is running here; None outside of bodies."""
-    return _CURRENT.get()
+    current = CURRENT.get()
+    return None if current is None else current()
 
 
 class Write(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ what trusted code wrote, or set DURABLE_SIGNING_KEY.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -19,7 +21,6 @@ from durable.values.previews import PREVIEW_BYTES, clip, preview_value, type_nam
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
 
-_BIG = 2**63
 _CHANGED = "The log was changed or damaged: see durable verify"
 
 
@@ -52,8 +53,15 @@ def encode(value: object) -> Payload | None:
     """
     if value is None:
         return None
-    raw = _exact_json(value)
-    if raw is None:
+    kind = type(value)
+    try:
+        # Scalars are told apart here: most small tasks return one, and a call costs as much as the rest.
+        if kind is not str and kind is not bool and not is_exact(value):
+            return _encode_pickle(value)
+        raw = _to_json(value)
+    except PayloadError:
+        raise
+    except Exception:  # lone surrogates, or another thread changes the value: pickle decides
         return _encode_pickle(value)
     if len(raw) <= COMPRESS_OVER and not is_signing():
         return Payload("json", raw)
@@ -149,23 +157,9 @@ def preview_of(encoding: str | None, data: bytes | None, recorded: str | None = 
     return clip(recorded if recorded is not None else f"<{encoding.partition('+')[0]}, {len(data):,} bytes>")
 
 
-def _exact_json(value: object) -> bytes | None:
-    """Encode as JSON; None when JSON would not give the value back."""
-    kind = type(value)
-    try:
-        # The first three are most of what small tasks return, and a call costs as much as the rest.
-        if kind is str or kind is bool or (kind is int and -_BIG < value < _BIG) or is_exact(value):  # type: ignore[operator]
-            return _to_json(value)
-    except Exception:  # lone surrogates, or another thread changes the value: pickle decides
-        return None
-    return None
-
-
 def _encode_pickle(value: object) -> Payload:
     try:
-        from durable.values import pickles  # cloudpickle: 35 ms, so only for those who need it
-
-        raw = pickles.dumps(value)
+        raw = _pickler()(value)
         return encode_raw(raw, "pickle", preview_value(value, len(raw)))
     except PayloadError:
         raise
@@ -174,6 +168,13 @@ def _encode_pickle(value: object) -> Payload:
         raise PayloadError(
             f"A value of type {type_name(type(value))} cannot be recorded: {reason}", hint=_encode_hint(reason)
         ) from error
+
+
+@cache  # an import statement costs 8 us each time
+def _pickler() -> Callable[[object], bytes]:
+    from durable.values.pickles import dumps  # cloudpickle: 35 ms, so only for those who need it
+
+    return dumps
 
 
 def _decode_pickle(raw: bytes) -> Any:

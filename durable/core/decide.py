@@ -14,7 +14,9 @@ How an outcome resolves the edges that leave a node:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from heapq import heappop, heappush
+from typing import Any
 
 import msgspec
 
@@ -128,35 +130,34 @@ class Frontier:
                 self.waiting[line[0]] -= 1
                 self.taken[line[0]] += 1
 
-    def advance(self, event: Event) -> None:
-        """Take one event in, after ``apply`` has folded it into the state."""
-        kind = event.type
-        if kind == "TaskStarted":
-            self._went_live(self.graph.index[event.task_id])  # type: ignore[index]
-        elif kind == "TaskSucceeded":
-            node = self.graph.index[event.task_id]  # type: ignore[index]
-            self._left(node)
-            self._resolve(node, taken=True)
-        elif kind in _BLOCKS:
-            node = self.graph.index[event.task_id]  # type: ignore[index]
-            self._left(node)
-            self._block(node)
-        elif kind == "TaskSkipped" or kind == "GroupSkipped":
-            self._resolve(self.graph.index[event.task_id], taken=False)  # type: ignore[index]
-        elif kind == "TaskRetryScheduled":
-            node = self.graph.index[event.task_id]  # type: ignore[index]
-            self._left(node)
-            heappush(self.delayed, (self.state.due[node], node))
-        elif kind == "TaskInterrupted":
-            node = self.graph.index[event.task_id]  # type: ignore[index]
-            self._left(node)
-            self._offer(node)
-        elif kind == "GroupStarted":
-            self._open(self.graph.index[event.task_id])  # type: ignore[index]
-        elif kind == "GroupSucceeded":
-            self._group_succeeded(self.graph.index[event.task_id])  # type: ignore[index]
-        elif kind in _REBUILDS:
-            self.stale = True
+    def advance(self, event: Event, node: int | None) -> None:
+        """Take one event in.
+
+        Args:
+            event: the event, which ``apply`` has just folded into the state.
+            node: what ``apply`` returned.
+        """
+        take = _TAKES.get(event.type)
+        if take is not None:
+            take(self, node)
+
+    def _succeeded(self, node: int) -> None:
+        self._left(node)
+        self._resolve(node, taken=True)
+
+    def _lost(self, node: int) -> None:
+        self._left(node)
+        self._block(node)
+
+    def _skipped(self, node: int) -> None:
+        self._resolve(node, taken=False)
+
+    def _again(self, node: int) -> None:
+        self._left(node)
+        self._offer(node)
+
+    def _outdated(self, _node: int | None) -> None:
+        self.stale = True
 
     def decide(self, now: int) -> Decision:
         """Return what to do now. What it names to start, open, skip or judge must be done.
@@ -187,21 +188,23 @@ class Frontier:
     def _starts(self) -> Decision:
         start: list[int] = []
         if self.alone is None:
-            for lane in list(self.lanes):
-                self._fill(lane, start)
-            if not start and not self.live:
+            if self.lanes:
+                for lane in list(self.lanes):
+                    self._fill(lane, start)
+            if self.suspects and not start and not self.live:
                 self._start_suspect(start)
-        allowed = None if self.max_steps is None else self.max_steps - self.state.steps
-        if allowed is not None and len(start) > allowed:
-            for node in reversed(start[max(allowed, 0) :]):
-                self.lanes.setdefault(self.graph.parent[node], deque()).appendleft(node)
-            del start[max(allowed, 0) :]
+        if start and self.max_steps is not None:
+            self._hold_back(start, self.max_steps - self.state.steps)
             if not start and not self.live:
                 return Decision(out_of_steps=True)
-        if start or self.live:
-            return Decision(start=start, wake=self._wake())
-        wake = self._wake()
-        return Decision(wake=wake, over=wake is None)
+        wake = self._wake() if self.delayed else None
+        return Decision(start=start, wake=wake, over=not start and not self.live and wake is None)
+
+    def _hold_back(self, start: list[int], allowed: int) -> None:
+        """Put back what ``max_steps`` does not allow to start."""
+        for node in reversed(start[max(allowed, 0) :]):
+            self.lanes.setdefault(self.graph.parent[node], deque()).appendleft(node)
+        del start[max(allowed, 0) :]
 
     def _fill(self, lane: int, start: list[int]) -> None:
         queue = self.lanes[lane]
@@ -211,7 +214,7 @@ class Frontier:
             node = queue.popleft()
             if nodes[node] not in _STARTABLE:
                 continue
-            if self._suspect(node):
+            if self.state.interrupted and self._suspect(node):
                 self.suspects.append(node)
                 continue
             start.append(node)
@@ -221,8 +224,7 @@ class Frontier:
 
     def _suspect(self, node: int) -> bool:
         """Whether this is the last try of a task that was interrupted: it runs alone."""
-        interrupted = self.state.interrupted
-        if not interrupted or not interrupted.get(node):
+        if not self.state.interrupted.get(node):
             return False
         return self.state.spent.get(node, 0) >= self.graph.attempt_limit(node) - 1
 
@@ -257,7 +259,7 @@ class Frontier:
     def _offer(self, node: int) -> None:
         """Put a node whose needs are resolved where it will be found."""
         status = self.state.nodes[node]
-        if status not in _STARTABLE or self.blocked[node] or self.waiting[node]:
+        if self.waiting[node] or self.blocked[node] or status not in _STARTABLE:
             return
         if not self.taken[node] and self.graph.needs[node]:
             self.to_skip.append(node)
@@ -329,5 +331,23 @@ class Frontier:
             self.stale = True
 
 
-_BLOCKS = frozenset({"TaskFailed", "TaskTimedOut", "TaskCancelled", "GroupFailed", "GroupCancelled"})
-_REBUILDS = frozenset({"TaskReopened", "GroupReopened", "GroupRetryRequested", "RunResumed", "DefinitionChanged"})
+_TAKES: dict[str, Callable[[Frontier, Any], None]] = {
+    "TaskStarted": Frontier._went_live,
+    "TaskSucceeded": Frontier._succeeded,
+    "TaskFailed": Frontier._lost,
+    "TaskTimedOut": Frontier._lost,
+    "TaskCancelled": Frontier._lost,
+    "TaskSkipped": Frontier._skipped,
+    "TaskRetryScheduled": Frontier._again,
+    "TaskInterrupted": Frontier._again,
+    "TaskReopened": Frontier._outdated,
+    "GroupStarted": Frontier._open,
+    "GroupSucceeded": Frontier._group_succeeded,
+    "GroupFailed": Frontier._lost,
+    "GroupCancelled": Frontier._lost,
+    "GroupSkipped": Frontier._skipped,
+    "GroupRetryRequested": Frontier._outdated,
+    "GroupReopened": Frontier._outdated,
+    "RunResumed": Frontier._outdated,
+    "DefinitionChanged": Frontier._outdated,
+}

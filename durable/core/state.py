@@ -114,8 +114,11 @@ class RunState:
         return [node for node, status in enumerate(self.nodes) if status in bad and not self.settled(node)]
 
 
-def apply(state: RunState, event: Event) -> None:
+def apply(state: RunState, event: Event) -> int | None:
     """Fold one event into the state.
+
+    Returns:
+        The number of the node that the event moved; None when it moved none.
 
     Raises:
         LogCorrupt: the event is not the next one, or names a task that nothing defined.
@@ -137,9 +140,10 @@ def apply(state: RunState, event: Event) -> None:
             seq=event.seq,
             hint="Install the version that wrote it, or a newer one",
         )
-    fold(state, event)
+    node = fold(state, event)
     state.seq = event.seq
     state.time = event.time
+    return node
 
 
 def _node(state: RunState, event: Event) -> int:
@@ -237,7 +241,7 @@ def _run_failed(state: RunState, event: Event) -> None:
     state.error_seq = event.seq
 
 
-def _task_started(state: RunState, event: Event) -> None:
+def _task_started(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.attempts[node] = event.attempt
     state.started[node] = event.time
@@ -245,50 +249,57 @@ def _task_started(state: RunState, event: Event) -> None:
     state.steps += 1
     if state.due:
         state.due.pop(node, None)
+    return node
 
 
-def _task_ended(state: RunState, event: Event) -> None:
+def _task_ended(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.ended[node] = event.time
     state.outcome[node] = event.seq
+    return node
 
 
-def _task_retry_scheduled(state: RunState, event: Event) -> None:
+def _task_retry_scheduled(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.ended[node] = event.time
     state.outcome[node] = event.seq
     state.spent[node] = state.spent.get(node, 0) + 1
     state.due[node] = event.fields["due"]
+    return node
 
 
-def _task_interrupted(state: RunState, event: Event) -> None:
+def _task_interrupted(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.ended[node] = event.time
     if event.fields.get("counted", True):
         state.spent[node] = state.spent.get(node, 0) + 1
         state.interrupted[node] = state.interrupted.get(node, 0) + 1
+    return node
 
 
-def _task_reopened(state: RunState, event: Event) -> None:
+def _task_reopened(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.outcome[node] = 0
     for column in (state.spent, state.interrupted, state.due):
         column.pop(node, None)
+    return node
 
 
-def _group_started(state: RunState, event: Event) -> None:
+def _group_started(state: RunState, event: Event) -> int:
     node = _move_group(state, event)
     state.started[node] = event.time
+    return node
 
 
-def _group_ended(state: RunState, event: Event) -> None:
+def _group_ended(state: RunState, event: Event) -> int:
     node = _move_group(state, event)
     state.ended[node] = event.time
     state.outcome[node] = event.seq
     state.policies.pop(node, None)
+    return node
 
 
-def _group_reopened(state: RunState, event: Event) -> None:
+def _group_reopened(state: RunState, event: Event) -> int:
     node = _move_group(state, event)
     state.outcome[node] = 0
     state.driven.pop(node, None)
@@ -297,6 +308,7 @@ def _group_reopened(state: RunState, event: Event) -> None:
     policy = event.fields.get("policy")
     if policy is not None:
         state.policies[node] = policy
+    return node
 
 
 def _channel_written(state: RunState, event: Event) -> None:
@@ -317,7 +329,7 @@ def _metadata_written(state: RunState, event: Event) -> None:
         state.metadata[fields["key"]] = event.seq
 
 
-_FOLDS: dict[str, Callable[[RunState, Event], Any]] = {
+_FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "RunCreated": _run_created,
     "RunContinued": _run_continued,
     "RunInterrupted": _move_run,

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from durable.context import _CURRENT, TaskExecutionContext, Write
-from durable.core.results import ErrorRecord
+from durable.context import CURRENT, TaskExecutionContext, Write
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.view import RunView
 from durable.errors import PayloadError, UnresolvedParameter, UpstreamUnavailable
-from durable.failures import record_error
 from durable.payloads import Payload, decode, encode
 
 
@@ -32,15 +30,14 @@ class Attempt:
 
     Attributes:
         payload: the encoded result; error: the exception, if the body or its encoding failed.
-        record: the error as data. effects: what is to be committed with the result.
+        effects: what is to be committed with the result.
         ended: when the body ended, microseconds since 1970.
-        interrupted: the body was broken off by a stop, not by itself.
         submitted: an executor has it; otherwise it runs on the driver.
     """
 
     __slots__ = (
-        "code", "context", "effects", "ended", "error", "interrupted", "node", "now", "number",
-        "over", "payload", "post", "record", "submitted", "task", "view",
+        "code", "context", "effects", "ended", "error", "node", "now", "number",
+        "over", "payload", "post", "submitted", "task", "view",
     )  # fmt: skip
 
     def __init__(
@@ -63,28 +60,33 @@ class Attempt:
         self.context: TaskExecutionContext | None = None
         self.payload: Payload | None = None
         self.error: BaseException | None = None
-        self.record: ErrorRecord | None = None
         self.effects: list[Write] | tuple[()] = ()
         self.over: str | None = None
-        self.interrupted = False
         self.submitted = False
         self.ended = 0
 
     def __call__(self) -> None:
         """Run the body and post the completion."""
-        context = self.context = TaskExecutionContext(self.view, self.task.task_id, self.number)
-        context.ended = self.over
-        token = _CURRENT.set(context)
+        token = CURRENT.set(self.make_context)
         try:
-            value = self._run(context)
-            self.payload = encode(value)
-            self.effects = context.effects()
+            value = self._run()
+            if value is not None:
+                self.payload = encode(value)
+            if self.context is not None:
+                self.effects = self.context.effects()
         except BaseException as error:
             self._failed(error)
         finally:
-            _CURRENT.reset(token)
+            CURRENT.reset(token)
         self.ended = self.now()
         self.post(self)
+
+    def make_context(self) -> TaskExecutionContext:
+        """Return the attempt's context, made when it is first asked for."""
+        if self.context is None:
+            self.context = TaskExecutionContext(self.view, self.task.task_id, self.number)
+            self.context.ended = self.over
+        return self.context
 
     def end(self, why: str) -> None:
         """Let every later call on the context raise: the attempt is over for the run."""
@@ -96,9 +98,8 @@ class Attempt:
         self.error = error
         if isinstance(error, PayloadError) and error.task_id is None:
             error.task_id, error.run_id = self.task.task_id, self.view.run_id
-        self.record = record_error(error)
 
-    def _run(self, context: TaskExecutionContext) -> Any:
+    def _run(self) -> Any:
         task = self.task
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
@@ -109,7 +110,7 @@ class Attempt:
         own = self.code.bound.get(task.task_id)
         named |= task.bound if own is None else decode(own.encoding, own.data)
         if signature.context is not None:
-            named[signature.context] = context
+            named[signature.context] = self.make_context()
         if not signature.positional:
             return task.fn(**named)
         first = [named.pop(name) for name in signature.names[: signature.positional] if name in named]

@@ -15,6 +15,9 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, int]] = []
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     def add(self, when: float, node: int, attempt: int = 0) -> None:
         """Add one, in seconds on the monotonic clock."""
         heappush(self._heap, (when, node, attempt))

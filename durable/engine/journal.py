@@ -35,17 +35,21 @@ class Journal:
     Args:
         store: where they are appended.
         lease: the right to append.
-        state: the folded state; frontier: what follows from it; view: what readers see. All are kept current.
+        state: the folded state, kept current; view: what readers see of it.
         observers: told after each commit.
+
+    Attributes:
+        frontier: kept current too, once there is one.
+        consume: ids of inbox messages that the next commit has dealt with.
     """
 
     def __init__(
-        self, store: Store, lease: Lease, state: RunState, frontier: Frontier | None, view: RunView, observers: Iterable[Observer]
+        self, store: Store, lease: Lease, state: RunState, view: RunView, observers: Iterable[Observer] = ()
     ) -> None:
         self.store = store
         self.lease = lease
         self.state = state
-        self.frontier = frontier
+        self.frontier: Frontier | None = None
         self.view = view
         self.observers = list(observers)
         self.now = store.clock.now
@@ -61,7 +65,7 @@ class Journal:
         data: str | None = None,
         payload: Payload | None = None,
         time: int = 0,
-    ) -> Event:
+    ) -> None:
         """Make the next event and fold it in.
 
         Args:
@@ -77,11 +81,10 @@ class Journal:
         if payload is not None:
             encoding, content = payload.encoding, payload.data
         event = Event(state.seq + 1, time or self.now(), type, task_id, attempt, data, encoding, content)
-        apply(state, event)
+        node = apply(state, event)
         if self.frontier is not None:
-            self.frontier.advance(event)
+            self.frontier.advance(event, node)
         self.batch.append(event)
-        return event
 
     def emit_writes(self, writes: Iterable[Write], task_id: str | None, attempt: int = 0) -> None:
         """Emit staged changes of the channel and the metadata."""

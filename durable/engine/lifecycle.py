@@ -100,7 +100,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
             state = load(store, run_id)
             drive = _drive(host, lease, state, code)
             _continue(drive.journal, lease, code, accept=False)
-        return _driven(drive, host.grace)
+        return _driven(drive)
 
 
 def resume(
@@ -129,7 +129,7 @@ def resume(
             _continue(drive.journal, lease, code, accept=accept)
         if policy is not None:
             _rejudge(drive, policy, asked)
-        return _driven(drive, host.grace)
+        return _driven(drive)
 
 
 def cancel(store: Store, run_id: str, asked: dict[str, str | None]) -> bool:
@@ -145,7 +145,7 @@ def cancel(store: Store, run_id: str, asked: dict[str, str | None]) -> bool:
             state = load(store, run_id)
             if state.status in (SUCCEEDED, FAILED, CANCELLED):
                 return state.status == CANCELLED
-            journal = Journal(store, lease, state, None, RunView(store, state), ())
+            journal = Journal(store, lease, state, RunView(store, state))
             cancel_run(journal, message)
     except RunAlreadyDriven:
         _log.info("run %s is driven now; its driver was told to cancel it", run_id)
@@ -171,23 +171,23 @@ def _leased(store: Store, run_id: str) -> Iterator[Lease]:
 
 
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
-    return Drive(host.store, lease, state, code, host.executor, host.observers, default_workers())
+    return Drive(host.store, lease, state, code, host.executor, host.observers, default_workers(), host.grace)
 
 
-def _driven(drive: Drive, grace: float) -> Ended:
+def _driven(drive: Drive) -> Ended:
     if drive.state.created is not drive.journal.batch[0]:
         for message in drive.store.inbox(drive.state.run_id):
             if message.kind == "cancel":  # it came while nobody drove the run
                 cancel_run(drive.journal, message)
-                return Ended(drive.state, drive.causes)
+                return Ended(drive.state, drive.recorder.causes)
     try:
-        drive.run(grace)
+        drive.run()
     except Interruption as interruption:
         if interruption.signal == signal.SIGINT:
             raise KeyboardInterrupt(f"run {drive.state.run_id} was interrupted and can be resumed") from None
         if interruption.signal is not None:
             raise SystemExit(128 + interruption.signal) from None
-    return Ended(drive.state, drive.causes)
+    return Ended(drive.state, drive.recorder.causes)
 
 
 def _create(journal: Journal, code: Compiled, request: Request, writes: list[Write]) -> None:
@@ -243,7 +243,7 @@ def _rejudge(drive: Drive, policy: Any, asked: dict[str, str | None]) -> None:
     for node in failed:
         made.check(graph.ids[node], graph.member_ids(node))
     for name in rejudge_failures(drive.journal, made.describe(), asked):
-        drive.policies[name] = made
+        drive.verdicts.policies[name] = made
 
 
 def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Write]) -> None:

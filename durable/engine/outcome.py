@@ -14,7 +14,7 @@ from durable.errors import DurableError, ParallelGroupError, RunCancelled, RunIn
 
 def results(state: RunState, view: RunView) -> dict[str, Any]:
     """Return the values of all tasks that succeeded, by id, in definition order."""
-    return {state.graph.ids[node]: view.value(node) for node in range(state.graph.tasks) if view.has_value(node)}
+    return view.values([node for node in range(state.graph.tasks) if view.has_value(node)], state.graph.ids)
 
 
 def result(state: RunState, view: RunView) -> Any:
@@ -24,7 +24,7 @@ def result(state: RunState, view: RunView) -> Any:
     ends = [node for node in taken if not any(state.nodes[after] == SUCCEEDED for after in graph.after[node])]
     if len(ends) == 1:
         return view.value(ends[0])
-    return {graph.ids[end]: view.value(end) for end in ends}
+    return view.values(ends, graph.ids)
 
 
 def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException], command: str) -> DurableError:

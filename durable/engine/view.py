@@ -6,7 +6,7 @@ for, so that a live run and a resumed one see the same, and nobody can change wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from durable.core import channel
@@ -21,6 +21,8 @@ from durable.store import Store
 
 CACHE_BYTES = 32 * 1024 * 1024
 """Encoded payloads kept at hand for consumers, per run."""
+_ENTRY_BYTES = 200
+_FEW = 8
 
 
 class RunView:
@@ -41,16 +43,21 @@ class RunView:
         self._bytes: dict[int, tuple[str | None, bytes | None]] = {}
         self._held = 0
 
-    def publish(self, events: Iterable[Event]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         """Let readers see what these events, now committed, brought."""
         for event in events:
-            if event.payload is not None:
+            kind = event.type
+            if kind == "TaskStarted":
+                continue
+            if kind == "TaskSucceeded":
                 self._keep(event)
-            if event.type == "ChannelWritten":
+            elif kind == "ChannelWritten":
+                self._keep(event)
                 _copy(event.fields["key"], self.state.channel, self.channel)
-            elif event.type == "MetadataWritten":
+            elif kind == "MetadataWritten":
+                self._keep(event)
                 _copy(event.fields["key"], self.state.metadata, self.metadata)
-            self.committed = event.seq
+        self.committed = events[-1].seq
 
     def load(self, seq: int) -> Any:
         """Return the decoded payload of one event, a fresh value."""
@@ -79,8 +86,19 @@ class RunView:
     def member_values(self, group: int) -> dict[str, Any]:
         """Return the values of a group's successful members by id, in definition order."""
         ids = self.state.graph.ids
-        ends = [line[-1] for line in self.state.graph.members[group]]
-        return {ids[end]: self.value(end) for end in ends if self.has_value(end)}
+        ends = [end for end in (line[-1] for line in self.state.graph.members[group]) if self.has_value(end)]
+        return self.values(ends, ids)
+
+    def values(self, nodes: Sequence[int], ids: Sequence[str]) -> dict[str, Any]:
+        """Return the values of nodes that have one, by id; many are read from the store in one pass."""
+        wanted = {self.state.outcome[node] for node in nodes if node < self.state.graph.tasks} - self._bytes.keys()
+        found: dict[int, Any] = {}
+        if len(wanted) > _FEW:
+            for event in self.store.read(self.run_id, min(wanted) - 1, max(wanted)):
+                if event.seq in wanted:
+                    found[event.seq] = decode(event.encoding, event.payload)
+        outcome = self.state.outcome
+        return {ids[node]: found[outcome[node]] if outcome[node] in found else self.value(node) for node in nodes}
 
     def result(self, task_id: str, default: Any = None) -> Any:
         """Return the value of a task or group by id, or the default when it has none (yet)."""
@@ -130,12 +148,11 @@ class RunView:
         return self.load_error(seq) if seq and STATUSES[self.state.nodes[where]] in ("failed", "timed_out") else None
 
     def _keep(self, event: Event) -> None:
-        size = len(event.payload or b"")
         self._bytes[event.seq] = (event.encoding, event.payload)
-        self._held += size
-        while self._held > CACHE_BYTES and self._bytes:
+        self._held += _ENTRY_BYTES + len(event.payload or b"")
+        while self._held > CACHE_BYTES:
             oldest = next(iter(self._bytes))
-            self._held -= len(self._bytes.pop(oldest)[1] or b"")
+            self._held -= _ENTRY_BYTES + len(self._bytes.pop(oldest)[1] or b"")
 
 
 def _copy(key: str, source: dict[str, Any], target: dict[str, Any]) -> None:

@@ -35,8 +35,11 @@ def is_exact(value: object) -> bool:
         True when it consists of None, bool, int of 64 bits, finite float, str, list and dict with str
         keys, none of them a subclass. Text with lone surrogates is not looked for: encoding raises.
     """
-    if type(value) is dict or type(value) is list:
+    kind = type(value)
+    if kind is dict or kind is list:
         return _is_small(value, _SMALL_DEPTH) or _is_exact_tree(value)
+    if kind is int:
+        return _INT_MIN <= value <= _INT_MAX  # type: ignore[operator]
     return _all_exact((value,), [])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped, unused-ignore]
 
-from durable.values.references import reference_to, reference_to_module
+from durable.values.references import reference_to, reference_to_module, resolve_reference
 
 _TIMES = ("datetime", "date")
 _TIME_MODULES = ("freezegun.api", "datetime")
@@ -73,6 +73,8 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc, unused-ignore]
                 return time_class, (name,)
             return reference_to(obj) or super().reducer_override(obj)
         if kind is FunctionType:
+            if obj is resolve_reference:  # stands in every reference: spare it the search
+                return NotImplemented
             return reference_to(obj) or super().reducer_override(obj)
         if kind.__module__ in _TIME_MODULES and (name := _hidden_time(kind)):
             real = time_class(name)

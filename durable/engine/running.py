@@ -1,0 +1,93 @@
+"""Running: what runs now. Attempts by task, the executor that has them, and when they run out of time.
+
+It records nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from durable.core.state import RunState
+from durable.core.transitions import RUNNING
+from durable.engine.attempt import Attempt
+from durable.engine.deadlines import Deadlines
+from durable.executor import Executor
+
+
+class Running:
+    """The attempts of one drive that have not ended.
+
+    Args:
+        state: the folded state.
+        monotonic: seconds on a clock that never goes back.
+        make_executor: makes the executor, when the first body needs it.
+
+    Attributes:
+        attempts: by task number.
+    """
+
+    def __init__(self, state: RunState, monotonic: Callable[[], float], make_executor: Callable[[], Executor]) -> None:
+        self.attempts: dict[int, Attempt] = {}
+        self._state = state
+        self._monotonic = monotonic
+        self._make_executor = make_executor
+        self._executor: Executor | None = None
+        self._deadlines = Deadlines()
+
+    def submit(self, attempt: Attempt) -> None:
+        """Let an attempt run off the driver, at once."""
+        if self._executor is None:
+            self._executor = self._make_executor()
+        timeout = attempt.task.timeout
+        if timeout is not None:
+            self._deadlines.add(self._monotonic() + timeout, attempt.node, attempt.number)
+        attempt.submitted = True
+        self._executor.submit(attempt)
+
+    def watch_group(self, group: int) -> None:
+        """Note when a running group runs out of time, if it does."""
+        timeout = self._state.graph.group(group).timeout
+        if timeout is not None:
+            left = timeout - self._state.driven.get(group, 0) / 1e6
+            self._deadlines.add(self._monotonic() + max(left, 0.0), group)
+
+    def finished(self, attempt: Attempt) -> bool:
+        """Take an attempt that has posted its completion out; False when it had been given up."""
+        if self.attempts.get(attempt.node) is not attempt:
+            return False
+        del self.attempts[attempt.node]
+        if attempt.submitted and self._executor is not None:
+            self._executor.finished()
+        attempt.end("it returned")
+        return True
+
+    def give_up(self, node: int, why: str) -> None:
+        """Let go of a running attempt, if there is one; what it still does is discarded."""
+        attempt = self.attempts.pop(node, None)
+        if attempt is not None:
+            attempt.end(why)
+            if attempt.submitted and self._executor is not None:
+                self._executor.abandon()
+
+    def next_deadline(self) -> float | None:
+        """When the next attempt or group runs out of time, in seconds on the monotonic clock."""
+        return self._deadlines.next(self._counts) if self._deadlines else None
+
+    def out_of_time(self) -> list[int]:
+        """Return the tasks and groups whose time has run out."""
+        due = self._deadlines.due(self._monotonic()) if self._deadlines else []
+        return [node for node, number in due if self._counts(node, number)]
+
+    def close(self) -> None:
+        """Give everything up and let the executor go."""
+        for node in list(self.attempts):
+            self.give_up(node, "its drive ended")
+        if self._executor is not None:
+            self._executor.close()
+
+    def _counts(self, node: int, number: int) -> bool:
+        """Whether a deadline is still that of something running."""
+        if self._state.graph.is_group(node):
+            return self._state.nodes[node] == RUNNING
+        attempt = self.attempts.get(node)
+        return attempt is not None and attempt.number == number

@@ -1,0 +1,73 @@
+"""Verdicts: ask policies, and record what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from durable.core.events import encode_fields
+from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
+from durable.definition.compile import Compiled
+from durable.engine.changes import close_nodes, encode_refusal, reopen_member
+from durable.engine.journal import Journal
+from durable.engine.judge import Refusal, Verdict, judge
+from durable.engine.running import Running
+
+
+class Verdicts:
+    """Judges the groups of one drive. All results must be committed before a group is judged.
+
+    Args:
+        journal: where events go.
+        running: what runs now; an early verdict ends it.
+        code: the live policies.
+        causes: takes the exceptions of policies, by group.
+
+    Attributes:
+        policies: the policy of each group, by id.
+    """
+
+    def __init__(self, journal: Journal, running: Running, code: Compiled, causes: dict[int, BaseException]) -> None:
+        self.policies: dict[str, GroupExecutionPolicy] = dict(code.policies)
+        self._journal = journal
+        self._running = running
+        self._code = code
+        self._causes = causes
+
+    def give(self, group: int, early: bool) -> None:
+        """Judge one group; records a verdict, a request for another attempt, or (early) nothing."""
+        state = self._journal.state
+        name = state.graph.ids[group]
+        policy = self._policy(group, name)
+        tasks = [line[-1] for line in self._code.groups[name].members]
+        verdict = judge(state, self._journal.view, group, policy, tasks, early=early)
+        if verdict.retries:
+            self._retry(group, name, verdict)
+        elif verdict.passed is not None:
+            if verdict.cause is not None:
+                self._causes[group] = verdict.cause
+            close_nodes(self._journal, state.graph.subtree(group), "the group was decided", self._running.give_up)
+            self._record(name, verdict, policy)
+
+    def _policy(self, group: int, name: str) -> GroupExecutionPolicy:
+        """The policy that a re-judging named, also after a crash; else the workflow's own."""
+        given = self._journal.state.policies.get(group)
+        return make_policy(given) if is_built_in(given) else self.policies[name]
+
+    def _retry(self, group: int, name: str, verdict: Verdict) -> None:
+        journal = self._journal
+        journal.emit_writes(verdict.writes, name)
+        journal.emit("GroupRetryRequested", name, data=encode_fields({"members": verdict.retries}))
+        graph = journal.state.graph
+        for line in graph.members[group]:
+            if graph.ids[line[-1]] in verdict.retries:
+                reopen_member(journal, line, "the policy asked for another attempt")
+
+    def _record(self, name: str, verdict: Verdict, policy: GroupExecutionPolicy) -> None:
+        fields: dict[str, Any] = {"policy": policy.describe()}
+        if verdict.passed:
+            self._journal.emit_writes(verdict.writes, name)
+            self._journal.emit("GroupSucceeded", name, data=encode_fields(fields))
+            return
+        refusal = verdict.refusal or Refusal(f"group {name!r} failed")
+        fields["error"] = " ".join(refusal.message.split())[:200]
+        self._journal.emit("GroupFailed", name, 0, encode_fields(fields), encode_refusal(refusal))

@@ -1,0 +1,213 @@
+"""Processes that drive runs: forked from a warm one or freshly started, attended until they are gone."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Protocol
+
+import msgspec
+
+from durable.testing.crash.workload import Kill, Order, Said
+
+TIMEOUT = 60.0
+"""Seconds after which a drive hangs."""
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """How a process ended.
+
+    Attributes:
+        code: its exit code, negative for a signal.
+        seconds: how long it lived.
+        said: what it said at its end; None when it was killed.
+        hung: it had to be killed because it did not end.
+    """
+
+    code: int
+    seconds: float
+    said: Said | None = None
+    hung: bool = False
+
+    @property
+    def killed(self) -> bool:
+        """Whether SIGKILL ended it before it had finished."""
+        return self.code == -signal.SIGKILL and self.said is None
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What the fork server is asked."""
+
+    order: Order
+    timeout: float
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the fork server answers: an ``Exit`` with what was said still in bytes."""
+
+    code: int
+    seconds: float
+    said: bytes
+    hung: bool
+
+    def exit(self) -> Exit:
+        """Return it decoded."""
+        said = msgspec.json.decode(self.said, type=Said) if self.said else None
+        return Exit(self.code, self.seconds, said, self.hung)
+
+
+def attend(pid: int, fd: int, kill: Kill | None, timeout: float) -> tuple[bytes, float, bool]:
+    """Wait until a process has closed its pipe by ending, and kill it when its time has come.
+
+    Args:
+        pid: the process.
+        fd: the pipe's end for reading; closed afterwards.
+        kill: when to kill it.
+        timeout: seconds after which it hangs.
+
+    Returns:
+        What it said, the seconds that it took, and whether it hung.
+    """
+    began = time.monotonic()
+    due = kill.seconds if kill is not None and kill.when == "at" else timeout
+    hung = False
+    parts = []
+    while True:
+        left = began + due - time.monotonic()
+        if left <= 0 or not select.select([fd], [], [], left)[0]:
+            os.kill(pid, signal.SIGKILL)
+            hung, due = due == timeout, timeout * 2
+            continue
+        part = os.read(fd, 65536)
+        if not part:
+            break
+        parts.append(part)
+    os.close(fd)
+    return b"".join(parts), time.monotonic() - began, hung
+
+
+class Launcher(Protocol):
+    """Drives runs in processes of their own."""
+
+    def drive(self, order: Order) -> Exit:
+        """Drive a run in a new process until it has ended."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go."""
+        ...
+
+
+def _environment() -> dict[str, str]:
+    """The same imports as here, also for a tree that is on the path but not installed."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _command(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"durable.testing.crash.{module}", *arguments]
+
+
+class ForkServer:
+    """Drives runs in forks of one warm process.
+
+    Args:
+        url: store URL whose store is to be imported beforehand.
+        output: file for what the processes print.
+        timeout: seconds after which a drive hangs.
+    """
+
+    def __init__(self, url: str, output: Path, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
+        with output.open("ab") as printed:
+            self._process = subprocess.Popen(
+                _command("forkserver", url),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+                env=_environment(),
+            )
+
+    def drive(self, order: Order) -> Exit:
+        """Drive a run in a new process until it has ended."""
+        orders, answers = self._pipes()
+        orders.write(msgspec.json.encode(Request(order, self._timeout)) + b"\n")
+        orders.flush()
+        line = answers.readline()
+        if not line:
+            raise RuntimeError(f"the crash kit's fork server ended with code {self._process.wait()}")
+        return msgspec.json.decode(line, type=Answer).exit()
+
+    def close(self) -> None:
+        """End the server."""
+        for pipe in self._pipes():
+            pipe.close()
+        self._process.wait()
+
+    def _pipes(self) -> Sequence[IO[bytes]]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+
+class LiveDrive:
+    """A fresh interpreter that drives a run, while the caller goes on.
+
+    Args:
+        order: what it is to do.
+        output: file for what it prints.
+
+    Attributes:
+        pid: the process.
+    """
+
+    def __init__(self, order: Order, output: Path) -> None:
+        self._kill = order.kill
+        self._reader, writer = os.pipe()
+        with output.open("ab") as printed:
+            self._process = subprocess.Popen(
+                _command("child", str(writer)),
+                stdin=subprocess.PIPE,
+                stdout=printed,
+                stderr=printed,
+                env=_environment(),
+                pass_fds=[writer],
+            )
+        os.close(writer)
+        self.pid = self._process.pid
+        assert self._process.stdin is not None
+        with self._process.stdin as orders:
+            orders.write(msgspec.json.encode(order))
+
+    def send(self, number: int) -> None:
+        """Send the process a signal: SIGSTOP, SIGCONT, SIGTERM, SIGKILL."""
+        os.kill(self.pid, number)
+
+    def wait(self, timeout: float = TIMEOUT) -> Exit:
+        """Wait until it has ended, or kill it when that takes too long. Call it once."""
+        said, seconds, hung = attend(self.pid, self._reader, self._kill, timeout)
+        return Answer(self._process.wait(), seconds, said, hung).exit()
+
+
+class FreshInterpreters:
+    """Drives each run in a newly started interpreter, so that kills also hit the start-up.
+
+    Args:
+        output: file for what the processes print.
+        timeout: seconds after which a drive hangs.
+    """
+
+    def __init__(self, output: Path, timeout: float = TIMEOUT) -> None:
+        self._output = output
+        self._timeout = timeout
+
+    def drive(self, order: Order) -> Exit:
+        """Drive a run in a new process until it has ended."""
+        return LiveDrive(order, self._output).wait(self._timeout)
+
+    def close(self) -> None:
+        """Nothing is kept."""
