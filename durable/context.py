@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, MutableMapping
 from contextvars import ContextVar
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -107,8 +108,10 @@ class Channel:
         Raises:
             ChannelError: the key holds something else, or the amount is not a number.
         """
-        if isinstance(amount, bool) or not isinstance(amount, (int, float)):
-            raise ChannelError(f"channel key {key!r}: {amount!r} is not a number")
+        number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+        if not number or not (abs(amount) < 2**63 if isinstance(amount, int) else isfinite(amount)):
+            raise ChannelError(f"channel key {key!r}: {amount!r} is not a finite number of at most 64 bits")
+        amount = int(amount) if isinstance(amount, int) else float(amount)  # subclasses (enums, numpy) too
         value = channel.merge(key, self.get(key), "add", amount)
         self._stage("add", key, None, amount)
         return value
@@ -129,12 +132,13 @@ class Channel:
     def _need_list(self, key: str) -> None:
         value = self.get(key)
         if value is not None and not isinstance(value, list):
-            raise ChannelError(f"channel key {key!r} holds a {type(value).__name__}, not a list", hint="Use set, or another key")
+            raise ChannelError(
+                f"channel key {key!r} holds a {type(value).__name__}, not a list", hint="Use set, or another key"
+            )
 
     def _stage(self, op: str, key: str, payload: Payload | None = None, amount: float | int | None = None) -> None:
         self._context.check()
-        if not isinstance(key, str) or not key:
-            raise ChannelError(f"a channel key is a text that is not empty, not {key!r}")
+        check_key("channel", key)
         self._context.staged.append(Write("channel", op, key, payload, amount))
 
 
@@ -162,8 +166,7 @@ class Metadata(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._check()
-        if not isinstance(key, str):
-            raise ChannelError(f"a metadata key is a text, not {key!r}")
+        check_key("metadata", key)
         encode(value)
         self._held[key] = value
         self._deleted.discard(key)
@@ -257,11 +260,23 @@ class TaskExecutionContext:
     def check(self) -> None:
         """Raise ``AttemptEnded`` when the attempt is over."""
         if self.ended is not None:
-            raise AttemptEnded(f"attempt {self.attempt} of task {self.task_id!r} has ended ({self.ended}); nothing was recorded")
+            raise AttemptEnded(
+                f"attempt {self.attempt} of task {self.task_id!r} has ended ({self.ended}); nothing was recorded"
+            )
 
     def effects(self) -> list[Write]:
         """Return everything the attempt wants to have committed with its result."""
         return self.staged if self._metadata is None else self.staged + self._metadata.writes()
+
+
+def check_key(space: str, key: Any) -> None:
+    """Refuse what cannot be a key of the channel or of the metadata.
+
+    Raises:
+        ChannelError: it is not a text, it is empty, or it holds lone surrogates, which no log can keep.
+    """
+    if not isinstance(key, str) or not key or not (key.isascii() or key.encode("utf-8", "ignore").decode() == key):
+        raise ChannelError(f"a {space} key is a text that is not empty and that UTF-8 can hold, not {key!r}")
 
 
 def _decoded(payload: Payload | None) -> Any:

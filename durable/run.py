@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from durable.context import check_key
 from durable.core.divergence import compare
 from durable.core.events import Event
 from durable.core.plan import Plan, make_plan
@@ -189,7 +190,9 @@ class Run:
 
         if info.file is None:
             raise DefinitionError(
-                "the run does not say which file defines its workflow", run_id=self.run_id, hint="Call wf.resume(run_id) instead"
+                "the run does not say which file defines its workflow",
+                run_id=self.run_id,
+                hint="Call wf.resume(run_id) instead",
             )
         return load_workflow(info.file, info.workflow)
 
@@ -208,8 +211,10 @@ def start_run(
     """Run a workflow, or go on with its interrupted run of that id, until it has ended. See ``Workflow.start``."""
     if run_id is not None:
         check_run_id(run_id)
-    if max_steps is not None and max_steps < 1:
-        raise DefinitionError(f"max_steps must be 1 or more, not {max_steps!r}")
+    if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1):
+        raise DefinitionError(f"max_steps must be a whole number from 1, not {max_steps!r}")
+    for key in initial or ():
+        check_key("channel", key)
     request = lifecycle.Request(workflow, start, dict(initial or {}), max_steps)
     opened, owned = opened_store(store)
     run = Run(opened, run_id or _new_id(workflow.name, opened), owned=owned)
@@ -304,5 +309,3 @@ def _new_id(workflow: str, store: Store) -> str:
 
 def _normal(url: str) -> str:
     return url if "://" in url else f"sqlite:///{os.fspath(url)}"
-
-

@@ -165,7 +165,9 @@ class Store(ABC):
         """Return one run, or None."""
 
     @abstractmethod
-    def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int | None = None) -> Iterator[RunInfo]:
+    def runs(
+        self, *, status: str | None = None, workflow: str | None = None, limit: int | None = None
+    ) -> Iterator[RunInfo]:
         """Yield runs, newest first, without loading any event or payload.
 
         Args:

@@ -14,6 +14,9 @@ from durable.errors import ChannelError
 
 Cell: TypeAlias = tuple[str, Any, Any]
 
+_LARGEST = 2**63
+"""Sums beyond it are not made here: a checkpoint could not hold them."""
+
 
 def write(cell: Cell | None, op: str, argument: Any) -> Cell | None:
     """Return the cell after one more operation; None when the key is gone.
@@ -27,7 +30,7 @@ def write(cell: Cell | None, op: str, argument: Any) -> Cell | None:
         return (op, argument, None)
     if op == "delete":
         return None
-    if op == "add" and cell is not None and cell[0] == "add":
+    if op == "add" and cell is not None and cell[0] == "add" and abs(cell[1] + argument) < _LARGEST:
         return ("add", cell[1] + argument, cell[2])
     return (op, argument, cell)
 

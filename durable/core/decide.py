@@ -106,8 +106,8 @@ class Frontier:
         for node in range(count):
             if not self.waiting[node]:
                 self._offer(node)
-        for group, missing in self.unsettled.items():
-            if state.nodes[group] == RUNNING and not missing:
+        for group in self.unsettled:
+            if state.nodes[group] == RUNNING and self._ripe(group):
                 self.to_judge[group] = None
         if self.alone not in self.live:
             self.alone = None
@@ -285,10 +285,13 @@ class Frontier:
             self.taken[first] += 1
             if not self.waiting[first]:
                 self._offer(first)
-        spec = self.graph.group(group)
-        missing = self.unsettled[group]
-        if not missing or (missing < len(spec.members) and (spec.fail_fast or spec.decide_early)):
+        if self._ripe(group):
             self.to_judge[group] = None
+
+    def _ripe(self, group: int) -> bool:
+        """Whether the members' outcomes may be enough for a verdict."""
+        spec, missing = self.graph.group(group), self.unsettled[group]
+        return not missing or (missing < len(spec.members) and (spec.fail_fast or spec.decide_early))
 
     def _resolve(self, node: int, *, taken: bool, offer: bool = True) -> None:
         for target in self.graph.after[node]:

@@ -134,7 +134,10 @@ EVENTS: dict[str, EventKind] = {
         "group", "The policy's verdict: success.", {"policy": "the policy that judged", **_ASKED}
     ),
     "GroupFailed": EventKind(
-        "group", "The policy's verdict: failure.", {"policy": "the policy that judged", **_ERROR, **_ASKED}, "what the policy said: message, failed_tasks, successful_tasks"
+        "group",
+        "The policy's verdict: failure.",
+        {"policy": "the policy that judged", **_ERROR, **_ASKED},
+        "what the policy said: message, failed_tasks, successful_tasks",
     ),
     "GroupRetryRequested": EventKind(
         "group", "The policy asked for another attempt of members instead of a verdict.", {"members": "ids"}
@@ -147,7 +150,12 @@ EVENTS: dict[str, EventKind] = {
     "ChannelWritten": EventKind(
         "value",
         "An attempt changed the channel; committed together with the attempt's success.",
-        {"op": "set, delete, append, prepend or add", "key": "the key", "amount": "what was added", "preview": "the value, for people"},
+        {
+            "op": "set, delete, append, prepend or add",
+            "key": "the key",
+            "amount": "what was added",
+            "preview": "the value, for people",
+        },
         "the value",
     ),
     "MetadataWritten": EventKind(

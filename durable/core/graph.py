@@ -173,6 +173,10 @@ class Graph:
                     stack += [line[-1] for line in self.members[node]]
         return False
 
+    def follows_something(self, node: int) -> bool:
+        """Whether an outcome has to be there before the node can start; not so for roots and what they open."""
+        return bool(self._directly_upstream(node))
+
     def ends(self) -> list[int]:
         """Nodes outside of groups that nothing follows, in definition order."""
         return [node for node in self.ordered() if self.parent[node] < 0 and not self.after[node]]

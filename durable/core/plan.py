@@ -120,11 +120,15 @@ def _task(
     if status in _BAD or status == SKIPPED:
         if state.settled(node) or (status == SKIPPED and not _in_failed_group(state, node)):
             seconds = state.seconds(node) if status in _BAD else 0.0
-            return PlanItem(name, "reuse", f"{STATUSES[status]}, and settled by a verdict" if status in _BAD else "skipped", seconds)
+            return PlanItem(
+                name, "reuse", f"{STATUSES[status]}, and settled by a verdict" if status in _BAD else "skipped", seconds
+            )
         said = f": {errors[name]}" if name in errors else ""
         return PlanItem(name, "run", f"{STATUSES[status]}{said}{code}")
     if status == RUNNING:
-        return PlanItem(name, "run", f"{'running now' if driven else 'interrupted'} in attempt {state.attempts[node]}{code}")
+        return PlanItem(
+            name, "run", f"{'running now' if driven else 'interrupted'} in attempt {state.attempts[node]}{code}"
+        )
     if status == INTERRUPTED:
         return PlanItem(name, "run", f"interrupted in attempt {state.attempts[node]}{code}")
     if status == WAITING:
@@ -143,7 +147,11 @@ def _group(state: RunState, node: int) -> PlanItem:
         return PlanItem(name, "judge", f"{STATUSES[status]}: judged again once its members are settled", group=True)
     if status == RUNNING:
         missing = [line for line in state.graph.members[node] if not _member_settled(state, line)]
-        why = f"{len(missing)} of its members are missing" if missing else "all members are recorded: judged without running any"
+        why = (
+            f"{len(missing)} of its members are missing"
+            if missing
+            else "all members are recorded: judged without running any"
+        )
         return PlanItem(name, "judge", why, group=True)
     missing_before = _missing(state, node)
     if missing_before:

@@ -23,6 +23,10 @@ class GroupExecutionPolicy(ABC):
     type: str = ""
     fail_fast: bool = False
 
+    def __init_subclass__(cls) -> None:
+        if "type" not in vars(cls):  # a built-in policy's subclass must not be recorded as the built-in one
+            cls.type = f"{cls.__module__}.{cls.__qualname__}"
+
     @abstractmethod
     def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Results, context: Any) -> None:
         """Judge the group: return for success, raise for failure.
@@ -55,7 +59,7 @@ class GroupExecutionPolicy(ABC):
 
     def describe(self) -> Any:
         """Return what the log records: a name, or a dict with ``type`` and the parameters."""
-        return self.type or f"{type(self).__module__}.{type(self).__qualname__}"
+        return self.type
 
     def _validate_group_results(self, group_id: str, tasks: Sequence[Any], results: Results) -> None:
         """Refuse to judge results that do not cover the members.
@@ -98,7 +102,11 @@ class StrictGroupPolicy(GroupExecutionPolicy):
         self._validate_group_results(group_id, tasks, results)
         failed = _failed(results)
         if failed:
-            self._fail(group_id, f"{len(failed)} of {len(results)} members did not succeed: {_names(failed)}", results)
+            self._fail(
+                group_id,
+                f"{len(failed)} of {len(results)} members did not succeed: {_reasons(failed, results)}",
+                results,
+            )
 
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         return False if any(not result.success for result in results.values()) else None
@@ -160,19 +168,23 @@ class MinSuccessRatePolicy(GroupExecutionPolicy):
     type = "min_success_rate"
 
     def __init__(self, min_rate: float) -> None:
-        if not 0 <= min_rate <= 1:
+        if isinstance(min_rate, bool) or not isinstance(min_rate, (int, float)) or not 0 <= min_rate <= 1:
             raise DefinitionError(f"min_success_rate: min_rate is a share from 0 to 1, not {min_rate!r}")
         self.min_rate = min_rate
 
     def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Results, context: Any) -> None:
         self._validate_group_results(group_id, tasks, results)
         done, size = len(_succeeded(results)), len(results)
-        if done < self.min_rate * size:
+        if not self._enough(done, size):
             self._fail(group_id, f"{done} of {size} members succeeded, {self.min_rate:.0%} are needed", results)
 
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
-        done, needed = len(_succeeded(results)), self.min_rate * (len(results) + len(remaining))
-        return True if done >= needed else False if done + len(remaining) < needed else None
+        done, size = len(_succeeded(results)), len(results) + len(remaining)
+        return True if self._enough(done, size) else None if self._enough(done + len(remaining), size) else False
+
+    def _enough(self, done: int, size: int) -> bool:
+        # Divided, because 0.07 * 100 is a little more than 7.
+        return not size or done / size >= self.min_rate
 
     def describe(self) -> Any:
         return {"type": self.type, "min_rate": self.min_rate}
@@ -196,7 +208,7 @@ class CriticalGroupPolicy(GroupExecutionPolicy):
         self._validate_group_results(group_id, tasks, results)
         failed = [name for name in self.critical_task_ids if name not in results or not results[name].success]
         if failed:
-            self._fail(group_id, f"critical members did not succeed: {_names(failed)}", results, failed)
+            self._fail(group_id, f"critical members did not succeed: {_reasons(failed, results)}", results, failed)
 
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         if any(name in results and not results[name].success for name in self.critical_task_ids):
@@ -326,7 +338,8 @@ def make_policy(policy: Any) -> GroupExecutionPolicy:
         policy = {"type": policy}
     if not isinstance(policy, Mapping) or "type" not in policy:
         raise DefinitionError(
-            f"{policy!r} is not a policy", hint="Use a name, a description with 'type', or an object with on_group_finished"
+            f"{policy!r} is not a policy",
+            hint="Use a name, a description with 'type', or an object with on_group_finished",
         )
     parameters = dict(policy)
     name = parameters.pop("type")
@@ -346,7 +359,9 @@ def is_built_in(description: Any) -> bool:
     if isinstance(description, str):
         return description in _BUILT_IN
     if isinstance(description, Mapping):
-        return description.get("type") == AllOf.type or description.get("type") in _BUILT_IN
+        if description.get("type") == AllOf.type:
+            return all(is_built_in(inner) for inner in description.get("policies", ()))
+        return description.get("type") in _BUILT_IN
     return False
 
 
@@ -365,6 +380,12 @@ def _succeeded(results: Results) -> list[str]:
 def _message(results: Results, name: str) -> str:
     result = results.get(name)
     return (result.error_message or result.status) if result else "no result"
+
+
+def _reasons(names: Sequence[str], results: Results) -> str:
+    """Some members with the reason of each; the whole list stands in the error's ``failed_tasks``."""
+    some = ", ".join(f"{name!r} ({_message(results, name)})" for name in names[:3])
+    return some + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _names(names: Sequence[str]) -> str:

@@ -50,7 +50,18 @@ class TaskResult:
         load: returns ``(value, error)`` when either is asked for and not at hand.
     """
 
-    __slots__ = ("_error", "_load", "_value", "attempts", "duration", "error_message", "status", "success", "task_id", "timestamp")
+    __slots__ = (
+        "_error",
+        "_load",
+        "_value",
+        "attempts",
+        "duration",
+        "error_message",
+        "status",
+        "success",
+        "task_id",
+        "timestamp",
+    )
 
     def __init__(
         self,

@@ -5,6 +5,9 @@ It must not draw random numbers: whoever asks brings the draw.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import msgspec
 
 from durable.errors import DefinitionError
@@ -40,6 +43,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     give_up_on: ExceptionTypes | type[BaseException] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int):
+            raise DefinitionError(f"RetryPolicy: max_attempts is a whole number, not {self.max_attempts!r}")
         bounds = (
             ("max_attempts", self.max_attempts, 1),
             ("initial_interval", self.initial_interval, 0),
@@ -48,10 +53,13 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
             ("jitter", self.jitter, 0),
         )
         for name, value, least in bounds:
-            if not value >= least:
-                raise DefinitionError(f"RetryPolicy: {name} must be at least {least}, not {value!r}")
+            if not isinstance(value, (int, float)) or not least <= value < math.inf:
+                raise DefinitionError(f"RetryPolicy: {name} must be a number from {least}, not {value!r}")
         if self.jitter > 1:
             raise DefinitionError(f"RetryPolicy: jitter is a fraction of the wait, 0 to 1, not {self.jitter!r}")
+        for name, types in (("retry_on", self.retry_on), ("give_up_on", self.give_up_on)):
+            if not all(isinstance(one, type) and issubclass(one, BaseException) for one in _each(types)):
+                raise DefinitionError(f"RetryPolicy: {name} is an exception type or a tuple of them, not {types!r}")
 
     def retries(self, error: BaseException) -> bool:
         """Whether an attempt that raised this may be followed by another one."""
@@ -70,3 +78,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
             wait = self.max_interval
         spread = 0.1 if self.jitter is True else float(self.jitter)
         return wait * (1 + spread * (2 * draw - 1))
+
+
+def _each(types: Any) -> tuple[Any, ...]:
+    return types if isinstance(types, tuple) else (types,)

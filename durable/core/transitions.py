@@ -85,13 +85,13 @@ ENDED = frozenset({SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, SKIPPED})
 RUN_ENDS = {"RunSucceeded": "succeeded", "RunFailed": "failed", "RunCancelled": "cancelled"}
 """Events that end a run, with the status they lead to."""
 
-RUN_STATUS_AFTER = {
-    event: STATUSES[after] for moves in RUN.values() for event, after in moves.items()
-}
+RUN_STATUS_AFTER = {event: STATUSES[after] for moves in RUN.values() for event, after in moves.items()}
 """The run's status after each run event, so that a store can list runs without folding them."""
 
 
-def next_status(subject: str, status: int, event_type: str, *, task_id: str | None = None, seq: int | None = None) -> int:
+def next_status(
+    subject: str, status: int, event_type: str, *, task_id: str | None = None, seq: int | None = None
+) -> int:
     """Return the status that the event leads to.
 
     Raises:

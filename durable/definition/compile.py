@@ -60,7 +60,7 @@ class Compiled:
         self.upstream = {task.task_id: self._upstream(task) for task in tasks}
 
     def check_parameters(self, initial: Collection[str]) -> None:
-        """Refuse a root whose parameter nothing can give.
+        """Refuse a root, or a member that a group starts with, whose parameter nothing can give.
 
         Args:
             initial: the channel's first keys.
@@ -69,8 +69,7 @@ class Compiled:
             UnresolvedParameter: naming the task and the parameter.
         """
         for name, task in self.tasks.items():
-            node = self.graph.index[name]
-            if self.graph.before[node] or self.graph.parent[node] >= 0:
+            if self.graph.follows_something(self.graph.index[name]):
                 continue
             signature = task.signature
             given = {*task.bound, *initial, *signature.optional}
@@ -168,7 +167,9 @@ def _with_callbacks(linked: Mapping[Node, None], edges: Mapping[tuple[Node, Node
 
 
 def _reachable(workflow: Workflow, linked: Mapping[Node, None], edges: _Edges, start: str) -> set[Node]:
-    inside = {node: group for group in linked if isinstance(group, ParallelGroup) for line in group.members for node in line}
+    inside = {
+        node: group for group in linked if isinstance(group, ParallelGroup) for line in group.members for node in line
+    }
     found = [node for node in linked if node.task_id == start]
     if not found:
         raise DefinitionError(
@@ -176,7 +177,9 @@ def _reachable(workflow: Workflow, linked: Mapping[Node, None], edges: _Edges, s
             hint=f"It has: {', '.join(node.task_id for node in list(linked)[:20])}",
         )
     if found[0] in inside:
-        raise DefinitionError(f"start={start!r} stands inside the group {inside[found[0]].task_id!r}", hint="Start from the group")
+        raise DefinitionError(
+            f"start={start!r} stands inside the group {inside[found[0]].task_id!r}", hint="Start from the group"
+        )
     kept: set[Node] = set()
     while found:
         node = found.pop()

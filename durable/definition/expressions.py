@@ -7,7 +7,7 @@ is made; otherwise nobody does, and the expression can be added or scheduled lat
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable.errors import DefinitionError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from durable.definition.groups import ParallelGroup
     from durable.definition.task import Task
 
-    Node = Task[Any] | ParallelGroup
+    Node: TypeAlias = Task[Any] | ParallelGroup
 
 
 class Linkable:
@@ -67,7 +67,9 @@ def nodes_of(item: Any) -> tuple[Node, ...]:
         return item.nodes
     if isinstance(item, Linkable):
         return (item,)  # type: ignore[return-value]
-    hint = "Did you forget @task?" if callable(item) else "Link tasks, groups and chains; for a list use parallel(*tasks)"
+    hint = (
+        "Did you forget @task?" if callable(item) else "Link tasks, groups and chains; for a list use parallel(*tasks)"
+    )
     raise DefinitionError(f"{item!r} cannot stand in a workflow", hint=hint)
 
 

@@ -23,6 +23,7 @@ def fingerprint(function: Callable[..., Any]) -> str:
 
     Falls back to its byte code (``code:`` in front) where no source can be found, as in a prompt.
     """
+    function = _innermost(function)
     code = getattr(function, "__code__", None)
     if code is None:
         name = getattr(function, "__qualname__", type(function).__qualname__)
@@ -32,6 +33,7 @@ def fingerprint(function: Callable[..., Any]) -> str:
 
 def source_of(function: Callable[..., Any]) -> str:
     """Return ``file:qualified name`` of a function; "" when it has no file."""
+    function = _innermost(function)
     code = getattr(function, "__code__", None)
     if code is None or code.co_filename.startswith("<"):
         return ""
@@ -48,6 +50,16 @@ def fingerprint_in_file(source: str) -> str | None:
     by_line = _functions(path, _stamp(path))
     found = [node for qualname, node in by_line if qualname == name]
     return _digest(found[-1]) if found else None
+
+
+def _innermost(function: Any) -> Any:
+    """The function that decorators made with ``functools.wraps`` stand around: the code that people edit."""
+    for _ in range(100):
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is None:
+            break
+        function = wrapped
+    return function
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +108,7 @@ def _walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, _Function]]:
 
 
 def _first_line(node: _Function) -> int:
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 

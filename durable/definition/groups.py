@@ -69,6 +69,8 @@ class ParallelGroup(Linkable):
             raise DefinitionError(f"the group {name or ''!r} is empty", hint="Give it at least one member")
         self.members: tuple[tuple[Node, ...], ...] = tuple(nodes_of(item) for item in items)
         self.name = check_id(name) if name is not None else None
+        if callback is not None and len(nodes_of(callback)) > 1:
+            raise DefinitionError(f"callback= is one task, not {callback!r}", hint="Chain the rest after the group")
         self.callback = callback
         self.backend = CoordinationBackend.THREADING
         self.limit: int | None = None
@@ -89,6 +91,8 @@ class ParallelGroup(Linkable):
         if self.name is not None:
             return self.name
         ids = [line[-1].task_id for line in self.members]
+        if len(ids) == 1:
+            return f"parallel({ids[0]})"[:500]  # not its member's id, which is taken
         whole = "|".join(ids)
         return whole if len(whole) <= 60 else f"{ids[0]}|…|{ids[-1]} ({len(ids)})"[:500]
 

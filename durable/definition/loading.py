@@ -36,7 +36,9 @@ def load_workflow(file: str | os.PathLike[str], name: str | None = None) -> Work
             raise DefinitionError(f"{path.name} has no workflow {name!r}", hint=f"It has: {_names(found)}")
         return chosen[-1]
     if not found:
-        raise DefinitionError(f"{path.name} has no workflow", hint="Keep it in a variable of the module: with workflow(...) as wf:")
+        raise DefinitionError(
+            f"{path.name} has no workflow", hint="Keep it in a variable of the module: with workflow(...) as wf:"
+        )
     if len(found) > 1:
         raise DefinitionError(f"{path.name} has several workflows: {_names(found)}", hint="Name one: FILE:WORKFLOW")
     return found[0]

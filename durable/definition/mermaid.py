@@ -49,7 +49,11 @@ def draw(graph: Graph, state: RunState | None = None) -> str:
     if state is not None:
         used = {STATUSES[status] for status in state.nodes}
         lines += [f"    classDef {name} fill:{colour}" for name, colour in _COLOURS.items() if name in used]
-        lines += [f"    class n{node} {STATUSES[status]}" for node, status in enumerate(state.nodes) if STATUSES[status] in _COLOURS]
+        lines += [
+            f"    class n{node} {STATUSES[status]}"
+            for node, status in enumerate(state.nodes)
+            if STATUSES[status] in _COLOURS
+        ]
     return "\n".join(lines) + "\n"
 
 

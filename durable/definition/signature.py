@@ -54,8 +54,8 @@ def _signature(function: Callable[..., Any], inject_context: bool) -> Signature:
         return _inspected(function, inject_context)
     count = code.co_argcount
     names = list(code.co_varnames[: count + code.co_kwonlyargcount])
-    defaults = function.__defaults__ or ()  # type: ignore[attr-defined]
-    optional = set(names[count - len(defaults) : count]) | set(function.__kwdefaults__ or ())  # type: ignore[attr-defined]
+    defaults = function.__defaults__ or ()
+    optional = set(names[count - len(defaults) : count]) | set(function.__kwdefaults__ or ())
     extra = bool(code.co_flags & 0x08)
     return _made(function, names, optional, function.__annotations__, code.co_posonlyargcount, extra, inject_context)
 

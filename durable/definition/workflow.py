@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from durable.definition.expressions import Chain, Linkable, nodes_of
@@ -48,7 +49,7 @@ class Workflow:
     def __init__(self, name: str, store: Any = None, version: str | None = None) -> None:
         self.name = check_id(name)
         self.store = store
-        self.version = version
+        self.version = None if version is None else str(version)
         self.file = _caller_file()
         self.defined: dict[Task[Any], None] = {}
         self.linked: dict[Node, None] = {}
@@ -194,9 +195,7 @@ class Workflow:
         ) as run:
             return run.result()
 
-    def plan(
-        self, run_id: str, *, store: Any = None, checkpoint_dir: str | os.PathLike[str] | None = None
-    ) -> Plan:
+    def plan(self, run_id: str, *, store: Any = None, checkpoint_dir: str | os.PathLike[str] | None = None) -> Plan:
         """Say what a resume of the run with this workflow would do, without doing it."""
         from durable.run import open_run
 
@@ -233,14 +232,8 @@ def _caller_file() -> str | None:
     """The file that calls into durable, so that a resume finds the code again."""
     import sys
 
-    here = os.path.dirname(os.path.dirname(__file__))
-    frame = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((here, "<")):
-            return os.path.abspath(file)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
-
-
-__all__: Sequence[str] = ("Workflow", "close_workflows", "open_workflow", "reopen_workflows", "workflow")
+    here = os.path.dirname(os.path.dirname(__file__)) + os.sep
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith((here, "<")):
+        frame = frame.f_back
+    return os.path.abspath(frame.f_code.co_filename) if frame is not None else None

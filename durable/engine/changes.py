@@ -11,7 +11,18 @@ from typing import Any
 import msgspec
 
 from durable.core.events import encode_fields
-from durable.core.transitions import CANCELLED, ENDED, FAILED, INTERRUPTED, PENDING, RUNNING, SKIPPED, SUCCEEDED, TIMED_OUT, WAITING
+from durable.core.transitions import (
+    CANCELLED,
+    ENDED,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    TIMED_OUT,
+    WAITING,
+)
 from durable.engine.journal import Journal
 from durable.engine.judge import Refusal
 from durable.errors import PoisonTask

@@ -160,7 +160,9 @@ class Drive:
         task_id = self.state.graph.ids[node]
         self.journal.emit("TaskStarted", task_id, number)
         journal = self.journal
-        attempt = Attempt(node, number, self.code.tasks[task_id], self.code, journal.view, journal.now, self._arrived.put)
+        attempt = Attempt(
+            node, number, self.code.tasks[task_id], self.code, journal.view, journal.now, self._arrived.put
+        )
         self.running.attempts[node] = attempt
         return attempt
 
@@ -180,6 +182,8 @@ class Drive:
             self._arrived.put(attempt)
         finally:
             self._inline = False
+        if isinstance(attempt.error, BrokenOff) and self._stopping is None:
+            self._told("stop", "the drive around it was stopped")  # a run inside a task's body
 
     # Waiting.
 

@@ -128,7 +128,9 @@ def judge(
         raise
     except BaseException as error:
         record = record_error(error)
-        return Verdict(False, Refusal(f"the policy of group {spec.id!r} raised {record.line}", error=record), cause=error)
+        return Verdict(
+            False, Refusal(f"the policy of group {spec.id!r} raised {record.line}", error=record), cause=error
+        )
 
 
 def _passed(context: GroupContext) -> Verdict:
@@ -143,6 +145,10 @@ def _settled(state: RunState, line: Sequence[int]) -> bool:
 
 def _unneeded(view: RunView, line: list[int]) -> TaskResult:
     """The result that a member gets when the group is decided without it."""
-    status = "cancelled" if any(view.state.attempts[node] for node in line if node < view.state.graph.tasks) else "skipped"
+    status = (
+        "cancelled" if any(view.state.attempts[node] for node in line if node < view.state.graph.tasks) else "skipped"
+    )
     message = "not needed: the group was decided"
-    return TaskResult(view.state.graph.ids[line[-1]], False, message, status=status, attempts=view.state.attempts[line[-1]])
+    return TaskResult(
+        view.state.graph.ids[line[-1]], False, message, status=status, attempts=view.state.attempts[line[-1]]
+    )

@@ -81,7 +81,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
     store = host.store
     code = Compiled(request.workflow, request.start)
     code.check_parameters(request.initial)
-    writes = [Write("channel", "set", key, encode(value)) for key, value in request.initial.items()]
+    writes = _writes(request.initial)
     info = store.run(run_id)
     if info is not None:
         _check_same(store, info, request, writes)
@@ -115,7 +115,8 @@ def resume(
         assert state.created is not None
         if state.created.fields["workflow"] != workflow.name:
             raise RunConflict(
-                f"the run is one of workflow {state.created.fields['workflow']!r}, not of {workflow.name!r}", run_id=run_id
+                f"the run is one of workflow {state.created.fields['workflow']!r}, not of {workflow.name!r}",
+                run_id=run_id,
             )
         code = compile_for(state, workflow)
         drive = _drive(host, lease, state, code)
@@ -239,7 +240,9 @@ def _rejudge(drive: Drive, policy: Any, asked: dict[str, str | None]) -> None:
     graph = drive.state.graph
     failed = [node for node in drive.state.failures() if graph.is_group(node)]
     if not failed:
-        raise DefinitionError("no group of the run has failed, so there is nothing to judge again", run_id=drive.state.run_id)
+        raise DefinitionError(
+            "no group of the run has failed, so there is nothing to judge again", run_id=drive.state.run_id
+        )
     for node in failed:
         made.check(graph.ids[node], graph.member_ids(node))
     for name in rejudge_failures(drive.journal, made.describe(), asked):
@@ -262,7 +265,9 @@ def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Writ
         )
     created = store.event(info.run_id, 1).fields
     if created.get("start") != request.start:
-        raise RunConflict(f"the run was begun with start={created.get('start')!r}", run_id=info.run_id, hint="Use another run id")
+        raise RunConflict(
+            f"the run was begun with start={created.get('start')!r}", run_id=info.run_id, hint="Use another run id"
+        )
 
 
 def _same_values(store: Store, run_id: str, initial: dict[str, Any]) -> bool:
@@ -276,6 +281,15 @@ def _same_values(store: Store, run_id: str, initial: dict[str, Any]) -> bool:
         return bool(recorded == initial) and list(map(type, recorded.values())) == list(map(type, initial.values()))
     except Exception:
         return False
+
+
+def input_digest(initial: Mapping[str, Any]) -> str:
+    """Return what ``RunInfo.input`` is for a run that was begun with these first values."""
+    return _digest(_writes(initial))
+
+
+def _writes(initial: Mapping[str, Any]) -> list[Write]:
+    return [Write("channel", "set", key, encode(value)) for key, value in initial.items()]
 
 
 def _digest(writes: list[Write]) -> str:

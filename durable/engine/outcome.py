@@ -45,7 +45,11 @@ def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException],
         event = view.store.event(state.run_id, state.error_seq)
         said = event.fields.get("error", "").partition(": ")[2]
         return StepLimitExceeded(said or "the run failed", run_id=state.run_id, hint=f"Go on with: {command}")
-    made = _group_error(state, view, node, command) if state.graph.is_group(node) else _task_error(state, view, node, command)
+    made = (
+        _group_error(state, view, node, command)
+        if state.graph.is_group(node)
+        else _task_error(state, view, node, command)
+    )
     cause = causes.get(node)
     if cause is not None and not (isinstance(cause, ParallelGroupError) and state.graph.is_group(node)):
         made.__cause__ = cause

@@ -12,8 +12,12 @@ from durable.engine.changes import UNFINISHED
 from durable.engine.journal import Journal
 from durable.engine.running import Running
 from durable.engine.stop import BrokenOff
-from durable.errors import AttemptEnded, TaskTimedOut
+from durable.errors import AttemptEnded, RunInterrupted, TaskTimedOut
 from durable.failures import encode_error, record_error
+
+
+_CAUSES = 100
+"""Live exceptions that are kept for the caller: they hold on to frames, and a batch may have many."""
 
 
 class Recorder:
@@ -48,7 +52,7 @@ class Recorder:
             if payload is not None and payload.preview is not None:
                 data = encode_fields({"preview": payload.preview})
             journal.emit("TaskSucceeded", attempt.task.task_id, attempt.number, data, payload, attempt.ended)
-        elif isinstance(error, BrokenOff):
+        elif isinstance(error, (BrokenOff, RunInterrupted)):  # the latter comes from a run inside the body
             self.interrupted(attempt)
         else:
             self._failed(attempt.node, attempt.number, error, attempt.ended)
@@ -104,7 +108,8 @@ class Recorder:
             fields |= {"due": due, "cause": "timed_out" if timed_out else "failed"}
         else:
             kind = "TaskTimedOut" if timed_out else "TaskFailed"
-            self.causes[node] = error
+            if len(self.causes) < _CAUSES:
+                self.causes[node] = error
         self._journal.emit(kind, name, number, encode_fields(fields), encode_error(record), time)
 
     def _next_attempt(self, node: int, name: str, error: BaseException) -> int | None:

@@ -33,7 +33,9 @@ class StopSignals:
         grace: seconds between the first signal and breaking off.
     """
 
-    def __init__(self, request: Callable[[str], None], may_break: Callable[[], bool], grace: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self, request: Callable[[str], None], may_break: Callable[[], bool], grace: float = GRACE_SECONDS
+    ) -> None:
         self.received: int | None = None
         self._request = request
         self._may_break = may_break
