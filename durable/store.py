@@ -274,10 +274,11 @@ def open_store(url: str | os.PathLike[str] | None = None, *, clock: Clock | None
         StoreError: it cannot be opened (not ours, too new, damaged).
     """
     from importlib.metadata import entry_points
+    from urllib.parse import quote
 
     text = default_url() if url is None else os.fspath(url)
     if "://" not in text:
-        text = f"sqlite:///{Path(text)}"
+        text = f"sqlite:///{quote(os.fspath(Path(text)))}"
     scheme = text.partition("://")[0]
     found = {point.name: point for point in entry_points(group="durable.stores")}
     if scheme not in found:

@@ -239,8 +239,21 @@ class Graph:
                 if not waits[target]:
                     free.append(target)
         if len(free) < count + len(self.members):
-            left = sorted({node % count for node in range(2 * count) if waits[node] > 0})
+            left = {node for node in range(2 * count) if waits[node] > 0}
+            names = list(dict.fromkeys(self.ids[node % count] for node in _cycle(after, left)))
+            path = " >> ".join([*names, names[0]])
             raise DefinitionError(
-                f"the workflow {self.definition.workflow!r} has a cycle through {', '.join(self.ids[n] for n in left[:8])}",
-                hint="Remove an edge; for a loop use ctx.next_iteration",
+                f"the workflow {self.definition.workflow!r} has a cycle: {path}",
+                hint="Remove one of its edges",
             )
+
+
+def _cycle(after: list[Sequence[int]], left: set[int]) -> list[int]:
+    """Return the nodes of one cycle, in order, among those that peeling has left: each follows another of them."""
+    before = {target: node for node in left for target in after[node] if target in left}
+    node, seen = next(iter(before)), dict[int, None]()
+    while node not in seen:
+        seen[node] = None
+        node = before[node]
+    walked = list(seen)
+    return walked[walked.index(node) :][::-1]

@@ -54,7 +54,7 @@ class GroupExecutionPolicy(ABC):
         """
         return None
 
-    def check(self, group_id: str, members: Sequence[str]) -> None:
+    def check(self, group_id: str, members: Sequence[str]) -> None:  # noqa: B027 - most policies fit any group
         """Refuse parameters that cannot fit the group. Raises ``DefinitionError``."""
 
     def describe(self) -> Any:

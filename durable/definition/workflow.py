@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
+from itertools import pairwise
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from durable.core.plan import Plan
     from durable.definition.expressions import Node
     from durable.run import Run
-    from durable.store import Store
 
 
 _OPEN: ContextVar[Workflow | None] = ContextVar("durable_open_workflow", default=None)
@@ -77,7 +77,7 @@ class Workflow:
             nodes = nodes_of(item)
             for node in nodes:
                 self._link(node)
-            for before, after in zip(nodes, nodes[1:], strict=False):
+            for before, after in pairwise(nodes):
                 self.edges.setdefault((before, after))
         return self
 

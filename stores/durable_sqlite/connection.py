@@ -1,0 +1,247 @@
+"""One store's connection: opening it, write transactions, short reads, errors, forks.
+
+Everything that touches SQLite passes here, so that each write stands inside the gate and each error is
+translated. It must not know what is read or written.
+
+The database file itself is never opened but by SQLite: closing another descriptor of it would drop
+the locks that SQLite holds for this process.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from threading import RLock
+from types import TracebackType
+from typing import Any, NoReturn
+
+from durable.errors import StoreError, StoreReadOnly
+from durable_sqlite import forking, schema
+from durable_sqlite.address import Address
+from durable_sqlite.faults import refused_file, translate
+from durable_sqlite.lock import Gate
+from durable_sqlite.place import Place, prepare
+
+AUTOCHECKPOINT = {"full": 200, "normal": 1000}
+"""Pages after which SQLite checkpoints. A WAL that was filled once is overwritten, not extended, which
+makes a synced commit faster, and SQLite's default of 1,000 gets there too late for short runs. Without
+a sync for each commit there is nothing to gain, and each checkpoint costs."""
+
+Head = tuple[int, int, int, int, bytes, str]
+"""The end of a run's log: lease token, SQLite's data version, run key, last seq, its digest, run status."""
+
+
+class Link:
+    """A connection that is guarded by a lock and reopened when it has to be.
+
+    Args:
+        address: the database.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.lock = RLock()
+        self.gate = Gate(address.beside("-lock"), address.timeout)
+        self.writing = Writing(self)
+        self.in_transaction = False
+        self.closed = False
+        self.heads: dict[str, Head] = {}
+        self._connection: sqlite3.Connection | None = None
+        self._place: Place | None = None
+        self._identity: tuple[int, int] | None = None
+        with self.lock:
+            self.connection()
+        forking.watch(self)
+
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection, opened if need be. The caller holds the lock."""
+        if self._connection is not None and (self._place is None or not self._place.changed()):
+            return self._connection
+        if self.closed:
+            raise StoreError(f"the store {self.address.path} was closed", hint="Open it again")
+        self.drop()
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            self.drop()
+            raise translate(error, self.address.path) from error
+        except OSError as error:
+            self.drop()
+            raise refused_file(error, self.gate.path) from error
+        except BaseException:
+            self.drop()
+            raise
+        assert self._connection is not None
+        return self._connection
+
+    def read(self, query: str, values: Sequence[object], run_id: str | None = None) -> list[Any]:
+        """Run a query to its end and return the rows, so that no reader holds up anybody."""
+        with self.lock:
+            connection = self.connection()
+            try:
+                return connection.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise translate(error, self.address.path, run_id) from error
+
+    def check_place(self) -> None:
+        """Raise ``StoreError`` when the file was moved or deleted while it was open.
+
+        SQLite would go on writing to a file that nobody can find again. One look costs too much for
+        each append, so heartbeats look.
+        """
+        if _identity(self.address) != self._identity:
+            raise StoreError(
+                f"{self.address.path} was moved or deleted while it was open; what is recorded now is lost",
+                hint="Put it back or stop this drive, and open the store again",
+            )
+
+    def check_writable(self) -> None:
+        """Raise ``StoreReadOnly`` when the file or its folder is not writable."""
+        if self._place is not None:
+            raise StoreReadOnly(
+                f"{self.address.path} can only be read here",
+                hint="Make the file and its folder writable, then open the store again",
+            )
+
+    def drop(self) -> None:
+        """Close the connection; the next use opens a new one."""
+        connection, self._connection = self._connection, None
+        self.heads.clear()  # data versions count for one connection only
+        if connection is not None:
+            connection.close()
+
+    def roll_back(self) -> None:
+        """Undo the transaction that is open, if there is one. The caller holds the lock."""
+        connection = self._connection
+        try:
+            if connection is not None and connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self.drop()  # a connection that cannot roll back is not worth keeping
+
+    def close(self) -> None:
+        """Close for good. The last one out checkpoints, so it passes the gate like any writer."""
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+            try:
+                if self._connection is not None and self._place is None:
+                    self.gate.acquire()
+            except (StoreError, OSError):
+                pass  # a writer that hangs must not keep us open; closing is safe beside it
+            finally:
+                self.drop()
+                self.gate.close()
+
+    def after_fork_in_child(self) -> None:
+        """Let go of the parent's connection and lock file."""
+        self.in_transaction = False
+        self.drop()
+        self.gate.close()
+
+    def _open(self) -> None:
+        self._place = prepare(self.address)
+        query = "mode=rwc" if self._place is None else self._place.query
+        self._connection = connection = _connect(self.address, query)
+        if self._place is None:
+            connection.execute(f"PRAGMA synchronous = {self.address.synchronous.upper()}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT[self.address.synchronous]}")
+        if schema.is_current(connection, self.address.path):
+            self._identity = _identity(self.address)
+            return
+        self.check_writable()
+        self._make_schema(connection)
+        self._identity = _identity(self.address)
+
+    def _make_schema(self, connection: sqlite3.Connection) -> None:
+        self.gate.acquire()
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            if not schema.is_current(connection, self.address.path):
+                schema.migrate(connection)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self.gate.release()
+
+
+def _identity(address: Address) -> tuple[int, int] | None:
+    try:
+        status = os.stat(address.path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _connect(address: Address, query: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        address.uri(query), uri=True, timeout=address.timeout, isolation_level=None, check_same_thread=False
+    )
+
+
+class Writing:
+    """``with link.writing as cursor``: one write transaction, committed at the end or rolled back.
+
+    There is one for each link, used again and again: making one would cost more than its work.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def __enter__(self) -> sqlite3.Connection:
+        link = self._link
+        link.lock.acquire()
+        nested = link.in_transaction
+        try:
+            if nested:
+                raise StoreError("the store was used from inside its own transaction", hint="Not from signal handlers")
+            connection = link.connection()
+            link.check_writable()
+            link.gate.acquire()
+            connection.execute("BEGIN IMMEDIATE")
+            link.in_transaction = True
+        except BaseException as error:
+            if not nested:
+                self._end(rolled_back=True)
+            link.lock.release()
+            raise_typed(error, link)
+        return connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        link = self._link
+        failed = error
+        try:
+            if error is None:
+                try:
+                    link.connection().execute("COMMIT")
+                except BaseException as fault:
+                    failed = fault
+        finally:
+            self._end(rolled_back=failed is not None)
+            link.lock.release()
+        if failed is not None:
+            raise_typed(failed, link)
+
+    def _end(self, rolled_back: bool) -> None:
+        link = self._link
+        try:
+            if rolled_back:
+                link.roll_back()
+        finally:
+            link.in_transaction = False
+            link.gate.release()
+
+
+def raise_typed(error: BaseException, link: Link) -> NoReturn:
+    """Raise what a caller of the store may see for an error inside it."""
+    if isinstance(error, sqlite3.Error):
+        raise translate(error, link.address.path) from error
+    if isinstance(error, OSError):
+        raise refused_file(error, link.gate.path) from error
+    raise error

@@ -1,0 +1,90 @@
+"""Files that show whether a drive's process is there: each drive holds an OS lock on one of its own.
+
+The kernel drops the lock when the process ends, however it ends. Probes take a shared lock for an
+instant; as a drive locks its file before its name is known to anybody and never again after, a probe
+can neither make it fail nor see it free. It must not know about tokens or expiry.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
+from pathlib import Path
+
+from durable_sqlite import forking
+
+HOST = os.uname().nodename
+
+
+class Drives:
+    """The lock files of this store object's drives.
+
+    Args:
+        folder: where the files are; made when the first is needed.
+        lock: the store's; one for both, so that a fork cannot wait for them in the wrong order.
+    """
+
+    def __init__(self, folder: str, lock: forking.RLockType) -> None:
+        self._folder = Path(folder)
+        self._held: dict[str, int] = {}
+        self.lock = lock
+        forking.watch(self)
+
+    def take(self) -> str:
+        """Make and lock a new file, and return its name. Other processes do not know it yet.
+
+        Raises:
+            OSError: it cannot be made or locked.
+        """
+        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._folder.mkdir(exist_ok=True)
+        with self.lock:
+            fd = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                flock(fd, LOCK_EX | LOCK_NB)
+            except BaseException:
+                os.close(fd)
+                raise
+            self._held[name] = fd
+        return name
+
+    def is_held(self, name: str) -> bool:
+        """Return whether some process, or this one, holds the lock of that file."""
+        try:
+            fd = os.open(self._folder / name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            flock(fd, LOCK_SH | LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(fd)
+
+    def has(self, name: str) -> bool:
+        """Return whether this store object holds it."""
+        return name in self._held
+
+    def drop(self, name: str) -> None:
+        """Unlock a file, if it is ours, and remove it."""
+        with self.lock:
+            fd = self._held.pop(name, None)
+            with suppress(OSError):
+                os.unlink(self._folder / name)
+            if fd is not None:
+                os.close(fd)
+
+    def close(self) -> None:
+        """Drop all that are held: for others, their drives are gone."""
+        with self.lock:
+            for name in list(self._held):
+                self.drop(name)
+
+    def after_fork_in_child(self) -> None:
+        """Close the parent's files without unlocking or removing them."""
+        while self._held:
+            os.close(self._held.popitem()[1])

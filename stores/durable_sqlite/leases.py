@@ -1,0 +1,106 @@
+"""Leases: who may drive a run, with a fencing token that only grows. It must not know what drives do.
+
+A lease's row stays when it is released, because the token has to go on from there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from os import getpid
+from typing import Any
+
+from durable.errors import RunAlreadyDriven
+from durable.store import LEASE_SECONDS, Lease, LeaseInfo, check_run_id
+from durable_sqlite.drives import HOST
+from durable_sqlite.part import Part, lease_lost
+
+_SELECT = "SELECT token, owner, pid, host, expires, file FROM leases WHERE run_id = ?"
+_TAKE = """INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, owner = excluded.owner, pid = excluded.pid,
+  host = excluded.host, expires = excluded.expires, file = excluded.file"""
+_RENEW = "UPDATE leases SET expires = ? WHERE run_id = ? AND token = ? AND owner IS NOT NULL"
+_RELEASE = """UPDATE leases SET owner = NULL, pid = NULL, host = NULL, expires = NULL, file = NULL
+WHERE run_id = ? AND token = ?"""
+
+
+class Leases(Part):
+    """The part of the store that keeps leases."""
+
+    def acquire(self, run_id: str, owner: str, seconds: float = LEASE_SECONDS) -> Lease:
+        """Take the lease on a run; see ``Store.acquire``."""
+        check_run_id(run_id)
+        mine = None
+        try:
+            with self._link.writing as connection:
+                self._link.check_place()
+                row = connection.execute(_SELECT, (run_id,)).fetchone() or (0, None, 0, "", 0, None)
+                now = self.clock.now()
+                took_over = self._judge(run_id, row, now)
+                self._link.heads.pop(run_id, None)
+                mine = self._drives.take()
+                token = row[0] + 1
+                connection.execute(_TAKE, (run_id, token, owner, getpid(), HOST, now + _us(seconds), mine))
+        except BaseException:
+            if mine is not None:
+                self._drives.drop(mine)
+            raise
+        if row[5] is not None and not self._drives.has(row[5]):
+            self._drives.drop(row[5])
+        self._files[run_id, token] = mine
+        return Lease(run_id, owner, token, took_over)
+
+    def renew(self, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
+        """Extend a lease; see ``Store.renew``."""
+        with self._link.writing as connection:
+            self._link.check_place()
+            expires = self.clock.now() + _us(seconds)
+            if not connection.execute(_RENEW, (expires, lease.run_id, lease.token)).rowcount:
+                raise lease_lost(lease.run_id, lease.token)
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; see ``Store.release``. Only the store object that took it can do so.
+
+        A forked child, for one, must not give back what its parent holds.
+        """
+        mine = self._files.pop((lease.run_id, lease.token), None)
+        if mine is None or not self._drives.has(mine):
+            return
+        try:
+            with self._link.writing as connection:
+                self._link.heads.pop(lease.run_id, None)
+                connection.execute(_RELEASE, (lease.run_id, lease.token))
+        finally:
+            self._drives.drop(mine)
+
+    def lease(self, run_id: str) -> LeaseInfo | None:
+        """Return who holds the lease; see ``Store.lease``."""
+        for token, owner, pid, host, expires, file in self._link.read(_SELECT, (run_id,), run_id):
+            if owner is not None:
+                return LeaseInfo(owner, token, pid, host, expires, self.is_alive(host, expires, file))
+        return None
+
+    def is_alive(self, host: str | None, expires: int | None, file: str | None) -> bool:
+        """Return whether the lease in these columns is held by a process that is there and in time."""
+        if host is None or expires is None or expires <= self.clock.now():
+            return False
+        return host != HOST or (file is not None and self._drives.is_held(file))
+
+    def _judge(self, run_id: str, row: tuple[Any, ...], now: int) -> str | None:
+        """Return why the lease may be taken although it was not released; None if it was."""
+        _, owner, pid, host, expires, file = row
+        if owner is None:
+            return None
+        if host == HOST and not self._drives.is_held(file):
+            return "died"
+        if expires <= now:
+            return "expired"
+        until = datetime.fromtimestamp(expires / 1e6, UTC).isoformat(timespec="seconds")
+        raise RunAlreadyDriven(
+            f"process {pid} on {host} drives this run, with a lease until {until}",
+            run_id=run_id,
+            hint="Wait for it, or stop that process: the run can be taken over as soon as it is gone",
+        )
+
+
+def _us(seconds: float) -> int:
+    return int(seconds * 1_000_000)

@@ -1,0 +1,185 @@
+"""Appending to logs and reading them: the hot path. It must not know what events mean.
+
+The columns of ``events`` are those of ``Event``, so rows become events without a line of Python each.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import starmap
+from typing import Any
+
+from durable.core.digest import START, chain
+from durable.core.events import Event
+from durable.core.transitions import RUN_STATUS_AFTER
+from durable.errors import LogCorrupt, RunNotFound, StoreError, VersionConflict
+from durable.store import check_run_id
+from durable_sqlite.connection import Head
+from durable_sqlite.part import Part, lease_lost
+
+_END = 2**63 - 1
+_CHUNK_ROWS = 1024
+_CHUNK_BYTES = 1 << 20
+
+# One statement for the token and the log's end; no row means that the token is not the present one.
+_HEAD = """SELECT r.run, e.seq, e.digest, r.status FROM leases l
+LEFT JOIN runs r ON r.run_id = l.run_id
+LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
+WHERE l.run_id = ? AND l.token = ? AND l.owner IS NOT NULL"""
+_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CREATE = "INSERT INTO runs (run_id, workflow, status, created, file, input) VALUES (?, ?, ?, ?, ?, ?)"
+_STATUS = "UPDATE runs SET status = ? WHERE run = ?"
+_CONSUME = "UPDATE inbox SET consumed = ? WHERE run = ? AND id = ?"
+_COLUMNS = "seq, time, type, task_id, attempt, data, encoding, CAST(payload AS BLOB)"
+_READ = (
+    f"SELECT {_COLUMNS} FROM events WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
+    " AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+)
+_DIGESTS = (
+    "SELECT seq, digest FROM events WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
+    " AND seq > ? AND seq <= ? AND digest IS NOT NULL ORDER BY seq LIMIT ?"
+)
+
+
+class Log(Part):
+    """The part of the store that keeps events."""
+
+    def append(
+        self, run_id: str, events: Sequence[Event], expected_seq: int, token: int, *, consume: Sequence[str] = ()
+    ) -> int:
+        """Append events atomically and durably; see ``Store.append``."""
+        link = self._link
+        with link.writing as connection:
+            # Nobody else committed since our own last append: then the log ends where we left it.
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            head = link.heads.get(run_id)
+            if head is None or head[0] != token or head[1] != version:
+                head = _head(connection, run_id, token, version)
+            run, last, before, status = head[2:]
+            if last != expected_seq or not events or events[0].seq != last + 1:
+                raise _conflict(run_id, events, expected_seq, last)
+            if not run:
+                run = _create(connection, run_id, events[0])
+            after, digest = _insert(connection, run, run_id, events, before)
+            if after is None:
+                after = status
+            elif after != status:
+                connection.execute(_STATUS, (after, run))
+            last += len(events)
+            if consume:
+                connection.executemany(_CONSUME, [(last, run, name) for name in consume])
+        link.heads[run_id] = (token, version, run, last, digest, after)
+        return last
+
+    def read(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[Event]:
+        """Yield events; see ``Store.read``. The consumer may be as slow as it likes: nothing is held."""
+        limit = 64
+        end = _END if until is None else until
+        while rows := self._link.read(_READ, (run_id, after, end, limit), run_id):
+            after = rows[-1][0]
+            yield from starmap(Event, rows)
+            if len(rows) < limit:
+                return
+            # Large payloads: few rows at a time, so that memory stays small.
+            size = sum(len(row[7]) for row in rows if row[7] is not None)
+            limit = min(limit * 4, _CHUNK_ROWS) if size < _CHUNK_BYTES else max(limit // 4, 1)
+
+    def event(self, run_id: str, seq: int) -> Event:
+        """Return one event; see ``Store.event``."""
+        for row in self._link.read(_READ, (run_id, seq - 1, seq, 1), run_id):
+            return Event(*row)
+        raise RunNotFound("there is no such event", run_id=run_id, seq=seq, hint="See durable runs, durable log RUN")
+
+    def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield the digests of appends; see ``Store.digests``."""
+        end = _END if until is None else until
+        while rows := self._link.read(_DIGESTS, (run_id, after, end, _CHUNK_ROWS), run_id):
+            after = rows[-1][0]
+            yield from rows
+            if len(rows) < _CHUNK_ROWS:
+                return
+
+
+def _head(connection: sqlite3.Connection, run_id: str, token: int, version: int) -> Head:
+    """Read the log's end, if the token is that of the present lease."""
+    row = connection.execute(_HEAD, (run_id, token)).fetchone()
+    if row is None:
+        raise lease_lost(run_id, token)
+    run, last, before, status = row
+    if run is None:
+        return token, version, 0, 0, START, ""
+    if before is None:
+        raise _without_end(run_id, last)
+    return token, version, run, last, before, status
+
+
+def _insert(
+    connection: sqlite3.Connection, run: int, run_id: str, events: Sequence[Event], before: bytes
+) -> tuple[str | None, bytes]:
+    """Insert the events; return the run's status after them, None when it does not move, and their digest."""
+    rows: list[tuple[Any, ...]] = []
+    seq = events[0].seq
+    last = seq + len(events) - 1
+    status = None
+    digest = chain(before, events)
+    for event in events:
+        if event.seq != seq:
+            raise _conflict(run_id, events, events[0].seq - 1, events[0].seq - 1)
+        kind, encoding, payload = event.type, event.encoding, event.payload
+        if kind in RUN_STATUS_AFTER:
+            status = RUN_STATUS_AFTER[kind]
+        value = _text(payload) if encoding == "json" and payload is not None else payload
+        mark = digest if seq == last else None
+        rows.append((run, seq, event.time, kind, event.task_id, event.attempt, event.data, encoding, value, mark))
+        seq += 1
+    if len(rows) == 1:
+        connection.execute(_INSERT, rows[0])
+    else:
+        connection.executemany(_INSERT, rows)
+    return status, digest
+
+
+def _text(payload: bytes) -> str | bytes:
+    """Return a JSON payload as text, which people can read and SQL can query."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return payload
+
+
+def _create(connection: sqlite3.Connection, run_id: str, first: Event) -> int:
+    if first.type != "RunCreated":
+        raise VersionConflict(
+            f"the run does not exist, and its log cannot begin with {first.type}",
+            run_id=run_id,
+            seq=first.seq,
+            hint="A log begins with RunCreated: was the run deleted meanwhile?",
+        )
+    fields = first.fields
+    values = (check_run_id(run_id), fields.get("workflow", ""), "", first.time, fields.get("file"), fields.get("input"))
+    key = connection.execute(_CREATE, values).lastrowid
+    assert key is not None
+    return key
+
+
+def _conflict(run_id: str, events: Sequence[Event], expected: int, last: int) -> StoreError:
+    if not events:
+        return StoreError("there is nothing to append", run_id=run_id, hint="This is a fault: report it")
+    numbers = f"{events[0].seq} to {events[-1].seq}"
+    return VersionConflict(
+        f"{len(events)} events numbered {numbers} were to follow seq {expected}, and the log ends at seq {last};"
+        " nothing was recorded",
+        run_id=run_id,
+        seq=last,
+        hint="Load the run again and decide anew",
+    )
+
+
+def _without_end(run_id: str, last: int | None) -> LogCorrupt:
+    return LogCorrupt(
+        "the log's last event has no digest, so events after it are missing; nothing was appended",
+        run_id=run_id,
+        seq=last,
+        hint="See durable verify, and restore the missing events from a backup",
+    )

@@ -1,0 +1,118 @@
+"""Tables, and how a database becomes one of ours or is brought up to date.
+
+sqlite-utils makes and migrates the schema; it is imported only then, as it takes 0.24 s. It must not
+be needed to open a database that is up to date, and must not touch one that is not ours.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from durable.errors import ForeignStore, StoreTooNew
+from durable_sqlite.views import all_views
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+APPLICATION_ID = 0x44555242
+"""Marks a SQLite file as ours ("DURB"): ``PRAGMA application_id``."""
+
+VERSION = 1
+"""Version of the schema: ``PRAGMA user_version``, and the number of migrations."""
+
+# sqlite-utils makes no WITHOUT ROWID tables. Without one, (run, seq) would be stored twice.
+_EVENTS = """CREATE TABLE events (
+  run INTEGER NOT NULL REFERENCES runs (run),
+  seq INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  task_id TEXT,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  data TEXT,
+  encoding TEXT,
+  payload ANY,
+  digest BLOB,
+  PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID"""
+
+_LEASES = """CREATE TABLE leases (
+  run_id TEXT PRIMARY KEY,
+  token INTEGER NOT NULL,
+  owner TEXT,
+  pid INTEGER,
+  host TEXT,
+  expires INTEGER,
+  file TEXT
+) STRICT, WITHOUT ROWID"""
+
+
+def is_current(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the schema is there and up to date; only reads.
+
+    Raises:
+        ForeignStore: the database holds something else.
+        StoreTooNew: a later version of durable wrote it.
+    """
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if application or version or not empty:
+            raise ForeignStore(
+                f"{path} is a SQLite database of another program; nothing in it was touched",
+                hint="Name another file for the store",
+            )
+        return False
+    if version > VERSION:
+        raise StoreTooNew(
+            f"{path} has schema version {version}, and this durable knows up to {VERSION}; nothing in it was touched",
+            hint="Use the newer durable that wrote it: pip install -U durable",
+        )
+    return bool(version == VERSION)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, inside the transaction that is open."""
+    from sqlite_utils import Database
+
+    database = Database(connection, recursive_triggers=False, execute_plugins=False)
+    _migrations().apply(database)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _migrations() -> Migrations:
+    """Return the steps from nothing to ``VERSION``, in order. A released step is never changed."""
+    from sqlite_utils import Migrations
+
+    migrations = Migrations("durable")
+    migrations(name="1_logs_leases_checkpoints_inbox")(_version_1)
+    return migrations
+
+
+def _version_1(database: Database) -> None:
+    table: Any = database.table
+    table("runs", strict=True).create(
+        {"run": int, "run_id": str, "workflow": str, "status": str, "created": int, "file": str, "input": str},
+        pk="run",
+        not_null={"run_id", "workflow", "status", "created"},
+    ).create_index(["run_id"], unique=True).create_index(["status"]).create_index(["workflow"])
+    database.execute(_EVENTS)
+    database.execute(_LEASES)
+    table("checkpoints", strict=True).create(
+        {"run": int, "seq": int, "time": int, "digest": bytes, "state": bytes},
+        pk=("run", "seq"),
+        not_null={"run", "seq", "time", "digest", "state"},
+        foreign_keys=[("run", "runs", "run")],
+    )
+    table("inbox", strict=True).create(
+        {"number": int, "run": int, "id": str, "kind": str, "data": str, "time": int, "consumed": int},
+        pk="number",
+        not_null={"run", "id", "kind", "data", "time"},
+        foreign_keys=[("run", "runs", "run")],
+    ).create_index(["run", "id"], unique=True)
+    database.execute("CREATE INDEX inbox_waiting ON inbox (run) WHERE consumed IS NULL")
+    for name, query in all_views().items():
+        database.create_view(name, query, replace=True)
