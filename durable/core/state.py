@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, NoReturn
 
 from durable.core import channel
 from durable.core.events import LOG_FORMAT, Event
@@ -146,41 +146,44 @@ def apply(state: RunState, event: Event) -> int | None:
     return node
 
 
-def _node(state: RunState, event: Event) -> int:
+def _move_task(state: RunState, event: Event) -> int:
     try:
-        return state.index[event.task_id]  # type: ignore[index]
+        node = state.index[event.task_id]  # type: ignore[index]
+        state.nodes[node] = TASK[state.nodes[node]][event.type]
     except KeyError:
+        _refuse(state, event, "task")
+    return node
+
+
+def _move_group(state: RunState, event: Event) -> int:
+    try:
+        node = state.index[event.task_id]  # type: ignore[index]
+        state.nodes[node] = GROUP[state.nodes[node]][event.type]
+    except KeyError:
+        _refuse(state, event, "group")
+    return node
+
+
+def _refuse(state: RunState, event: Event, subject: str) -> NoReturn:
+    """Raise what says why an event does not fit the state."""
+    node = state.index.get(event.task_id or "")
+    if node is None:
         raise LogCorrupt(
             f"a {event.type} names something that the recorded definition lacks",
             run_id=state.run_id,
             task_id=event.task_id,
             seq=event.seq,
+            hint="The log was not written by this engine, or events are missing: run durable verify",
         ) from None
-
-
-def _move_task(state: RunState, event: Event) -> int:
-    node = _node(state, event)
-    after = TASK[state.nodes[node]].get(event.type)
-    if after is None:
-        next_status("task", state.nodes[node], event.type, task_id=event.task_id, seq=event.seq)
-    state.nodes[node] = after  # type: ignore[assignment]
-    return node
-
-
-def _move_group(state: RunState, event: Event) -> int:
-    node = _node(state, event)
-    after = GROUP[state.nodes[node]].get(event.type)
-    if after is None:
-        next_status("group", state.nodes[node], event.type, task_id=event.task_id, seq=event.seq)
-    state.nodes[node] = after  # type: ignore[assignment]
-    return node
+    next_status(subject, state.nodes[node], event.type, task_id=event.task_id, seq=event.seq)
+    raise AssertionError("the transition table allows what it refused")
 
 
 def _move_run(state: RunState, event: Event) -> None:
-    after = RUN[state.status].get(event.type)
-    if after is None:
+    try:
+        state.status = RUN[state.status][event.type]
+    except KeyError:
         next_status("run", state.status, event.type, seq=event.seq)
-    state.status = after  # type: ignore[assignment]
 
 
 def _run_created(state: RunState, event: Event) -> None:

@@ -26,9 +26,10 @@ class Task(Linkable, Generic[F]):
         task_id: the id, unique in a workflow.
         bound: arguments bound by ``t(name=value)``.
         retry, timeout, version, max_cycles: as given to ``@task``.
+        signature: what the function asks for.
     """
 
-    __slots__ = ("bound", "fn", "inject_context", "max_cycles", "retry", "task_id", "timeout", "version")
+    __slots__ = ("bound", "fn", "inject_context", "max_cycles", "retry", "signature", "task_id", "timeout", "version")
 
     fn: F
     bound: Mapping[str, Any]
@@ -55,17 +56,12 @@ class Task(Linkable, Generic[F]):
         self.version = version
         self.max_cycles = max_cycles
         self.bound = {}
-        signature_of(fn, inject_context)
+        self.signature = signature_of(fn, inject_context)
 
     @property
     def id(self) -> str:
         """The same as ``task_id``."""
         return self.task_id
-
-    @property
-    def signature(self) -> Signature:
-        """What the function asks for."""
-        return signature_of(self.fn, self.inject_context)
 
     def __call__(self, *args: Any, task_id: str | None = None, **bound: Any) -> Task[F]:
         """Return an instance of the task with arguments bound; nothing runs.
@@ -97,6 +93,7 @@ class Task(Linkable, Generic[F]):
         made.timeout = self.timeout
         made.version = self.version
         made.max_cycles = self.max_cycles
+        made.signature = signature
         made.bound = {**self.bound, **bound}
         return made
 

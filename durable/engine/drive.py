@@ -168,7 +168,7 @@ class Drive:
 
     def _can_inline(self, attempt: Attempt) -> bool:
         """Whether a body may run on the driver: nothing else needs the driver meanwhile."""
-        if attempt.task.timeout is not None or self.running.next_deadline() is not None:
+        if attempt.task.timeout is not None or (self.running.timed and self.running.next_deadline() is not None):
             return False
         group = self.state.graph.parent[attempt.node]
         return group < 0 or self.state.graph.group(group).backend == "direct"
@@ -203,7 +203,8 @@ class Drive:
                 item = queue.get_nowait()
             except Empty:
                 break
-        self.recorder.time_out()
+        if self.running.timed:
+            self.recorder.time_out()
 
     def _patience(self, wake: int | None) -> float | None:
         """Seconds until time itself gives the driver something to do; None for never."""

@@ -237,16 +237,23 @@ def _follow(journal: Journal, code: Compiled, accept: bool) -> None:
 
 def _rejudge(drive: Drive, policy: Any, asked: dict[str, str | None]) -> None:
     made = make_policy(policy)
-    graph = drive.state.graph
+    graph, described = drive.state.graph, made.describe()
     failed = [node for node in drive.state.failures() if graph.is_group(node)]
-    if not failed:
+    if not failed and not _was_rejudged(drive, described):
         raise DefinitionError(
             "no group of the run has failed, so there is nothing to judge again", run_id=drive.state.run_id
         )
     for node in failed:
         made.check(graph.ids[node], graph.member_ids(node))
-    for name in rejudge_failures(drive.journal, made.describe(), asked):
+    open_still = [graph.ids[node] for node, given in drive.state.policies.items() if given == described]
+    for name in open_still + rejudge_failures(drive.journal, described, asked):
         drive.verdicts.policies[name] = made
+
+
+def _was_rejudged(drive: Drive, described: Any) -> bool:
+    """Whether the same was asked before, by a drive that was interrupted: then asking again goes on with it."""
+    events = drive.store.read(drive.state.run_id)
+    return any(event.type == "GroupReopened" and event.fields.get("policy") == described for event in events)
 
 
 def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Write]) -> None:

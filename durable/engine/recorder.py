@@ -15,7 +15,6 @@ from durable.engine.stop import BrokenOff
 from durable.errors import AttemptEnded, RunInterrupted, TaskTimedOut
 from durable.failures import encode_error, record_error
 
-
 _CAUSES = 100
 """Live exceptions that are kept for the caller: they hold on to frames, and a batch may have many."""
 

@@ -69,13 +69,18 @@ class Running:
             if attempt.submitted and self._executor is not None:
                 self._executor.abandon()
 
+    @property
+    def timed(self) -> bool:
+        """Whether something that runs, or ran lately, has a deadline."""
+        return bool(self._deadlines)
+
     def next_deadline(self) -> float | None:
         """When the next attempt or group runs out of time, in seconds on the monotonic clock."""
-        return self._deadlines.next(self._counts) if self._deadlines else None
+        return self._deadlines.next(self._counts)
 
     def out_of_time(self) -> list[int]:
         """Return the tasks and groups whose time has run out."""
-        due = self._deadlines.due(self._monotonic()) if self._deadlines else []
+        due = self._deadlines.due(self._monotonic())
         return [node for node, number in due if self._counts(node, number)]
 
     def close(self) -> None:
