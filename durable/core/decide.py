@@ -7,8 +7,8 @@ which a property test holds. It decides and never does: no clock, no I/O, no pol
 How an outcome resolves the edges that leave a node:
 
 * success: *taken*; a node whose needs are all resolved, at least one of them taken, may start;
-* skipped, or failed under a verdict of success: *dead*; a node with only dead needs is skipped;
-* failed otherwise: *blocked*; what depends on it cannot start until somebody resumes the run.
+* skipped, or ended otherwise under a verdict of success: *dead*; a node with only dead needs is skipped;
+* anything else, a skip in a failed group included: *blocked*; what depends on it cannot start until somebody resumes the run.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ ROOT = -1
 """The lane of tasks outside of groups, which run one after another."""
 
 _BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
+_WITHOUT = _BAD | {SKIPPED}
 _STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING})
 
 
@@ -119,10 +120,8 @@ class Frontier:
         """Count one node's outcome in, offering nothing yet."""
         if status == SUCCEEDED:
             self._resolve(node, taken=True, offer=False)
-        elif status == SKIPPED or (status in _BAD and self.state.settled(node)):
-            self._resolve(node, taken=False, offer=False)
-        elif status in _BAD:
-            self._block(node)
+        elif status in _WITHOUT:
+            self._ended_without(node, offer=False)
         elif status == RUNNING and node < self.graph.tasks:
             self._went_live(node)
         if node >= self.graph.tasks and status not in (PENDING, SKIPPED):
@@ -147,10 +146,17 @@ class Frontier:
 
     def _lost(self, node: int) -> None:
         self._left(node)
-        self._block(node)
+        self._ended_without(node)
 
-    def _skipped(self, node: int) -> None:
-        self._resolve(node, taken=False)
+    def _ended_without(self, node: int, *, offer: bool = True) -> None:
+        """Resolve what a node without success leads to: dead if a verdict settled it, else blocked.
+
+        A node that was skipped as such is dead; one that was skipped because its group failed is not.
+        """
+        if self.state.settled(node) or (self.state.nodes[node] == SKIPPED and not self.state.in_failed_group(node)):
+            self._resolve(node, taken=False, offer=offer)
+        else:
+            self._block(node)
 
     def _again(self, node: int) -> None:
         self._left(node)
@@ -175,7 +181,7 @@ class Frontier:
                 return Decision(judge=judge)
         if self.to_open or self.to_skip:
             opened = [node for node in self.to_open if nodes[node] == PENDING]
-            skipped = [node for node in self.to_skip if nodes[node] == PENDING]
+            skipped = [inner for node in self.to_skip if nodes[node] == PENDING for inner in self._whole(node)]
             self.to_open, self.to_skip = [], []
             if opened or skipped:
                 return Decision(open=opened, skip=skipped)
@@ -288,6 +294,11 @@ class Frontier:
         if self._ripe(group):
             self.to_judge[group] = None
 
+    def _whole(self, node: int) -> list[int]:
+        """The node, and for a group everything inside it: what is skipped is skipped with all its members."""
+        inside = self.graph.subtree(node) if node >= self.graph.tasks else ()
+        return [node, *(inner for inner in inside if self.state.nodes[inner] == PENDING)]
+
     def _ripe(self, group: int) -> bool:
         """Whether the members' outcomes may be enough for a verdict."""
         spec, missing = self.graph.group(group), self.unsettled[group]
@@ -340,7 +351,7 @@ _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "TaskFailed": Frontier._lost,
     "TaskTimedOut": Frontier._lost,
     "TaskCancelled": Frontier._lost,
-    "TaskSkipped": Frontier._skipped,
+    "TaskSkipped": Frontier._lost,
     "TaskRetryScheduled": Frontier._again,
     "TaskInterrupted": Frontier._again,
     "TaskReopened": Frontier._outdated,
@@ -348,7 +359,7 @@ _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "GroupSucceeded": Frontier._group_succeeded,
     "GroupFailed": Frontier._lost,
     "GroupCancelled": Frontier._lost,
-    "GroupSkipped": Frontier._skipped,
+    "GroupSkipped": Frontier._lost,
     "GroupRetryRequested": Frontier._outdated,
     "GroupReopened": Frontier._outdated,
     "RunResumed": Frontier._outdated,

@@ -118,7 +118,7 @@ def _task(
     if name in gone and status != PENDING:
         return PlanItem(name, "orphaned", f"{STATUSES[status]}; its code was not found")
     if status in _BAD or status == SKIPPED:
-        if state.settled(node) or (status == SKIPPED and not _in_failed_group(state, node)):
+        if state.settled(node) or (status == SKIPPED and not state.in_failed_group(node)):
             seconds = state.seconds(node) if status in _BAD else 0.0
             return PlanItem(
                 name, "reuse", f"{STATUSES[status]}, and settled by a verdict" if status in _BAD else "skipped", seconds
@@ -171,12 +171,3 @@ def _missing(state: RunState, node: int) -> list[str]:
     if group >= 0 and nodes[group] == PENDING and _missing(state, group):
         missing.append(ids[group])
     return missing
-
-
-def _in_failed_group(state: RunState, node: int) -> bool:
-    group = state.graph.parent[node]
-    while group >= 0:
-        if state.nodes[group] in _BAD:
-            return True
-        group = state.graph.parent[group]
-    return False

@@ -108,6 +108,15 @@ class RunState:
             group = self.graph.parent[group]
         return False
 
+    def in_failed_group(self, node: int) -> bool:
+        """Whether a group around the node failed or was cancelled."""
+        group = self.graph.parent[node]
+        while group >= 0:
+            if self.nodes[group] in (FAILED, CANCELLED):
+                return True
+            group = self.graph.parent[group]
+        return False
+
     def failures(self) -> list[int]:
         """Tasks and groups that failed, timed out or were cancelled and that no verdict settled."""
         bad = (FAILED, TIMED_OUT, CANCELLED)

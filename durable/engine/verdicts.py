@@ -45,8 +45,9 @@ class Verdicts:
         elif verdict.passed is not None:
             if verdict.cause is not None:
                 self._causes[group] = verdict.cause
-            close_nodes(self._journal, state.graph.subtree(group), "the group was decided", self._running.give_up)
             self._record(name, verdict, policy)
+            # After the verdict, so that what is closed counts as settled by a success and as blocked by a failure.
+            close_nodes(self._journal, state.graph.subtree(group), "the group was decided", self._running.give_up)
 
     def _policy(self, group: int, name: str) -> GroupExecutionPolicy:
         """The policy that a re-judging named, also after a crash; else the workflow's own."""

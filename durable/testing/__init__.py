@@ -7,5 +7,21 @@ from __future__ import annotations
 
 from durable.testing.clock import FakeClock
 from durable.testing.conformance import STORE_LAWS, StoreLaw, check_store
+from durable.testing.crash import Body, CrashKit, Exit, Kill, LiveDrive, Outcome, Report, Shortfall, Trial, Workload
 
-__all__ = ["STORE_LAWS", "FakeClock", "StoreLaw", "check_store"]
+__all__ = [
+    "STORE_LAWS",
+    "Body",
+    "CrashKit",
+    "Exit",
+    "FakeClock",
+    "Kill",
+    "LiveDrive",
+    "Outcome",
+    "Report",
+    "Shortfall",
+    "StoreLaw",
+    "Trial",
+    "Workload",
+    "check_store",
+]

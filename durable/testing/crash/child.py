@@ -12,37 +12,19 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
 
 import msgspec
 
-from durable.context import TaskExecutionContext
 from durable.core.events import Event
 from durable.definition.loading import load_workflow
 from durable.engine import journal
 from durable.engine.attempt import Attempt
-from durable.errors import StoreNotFound
 from durable.payloads import encode
 from durable.run import Run, open_run, start_run
 from durable.store import Lease, Store
+from durable.testing.crash.stores import open_quickly
 from durable.testing.crash.witness import ACKNOWLEDGED, RAISED, RETURNED, STARTED, Witness
 from durable.testing.crash.workload import Kill, Order, Said
-
-
-@cache
-def _opener(scheme: str) -> Any:
-    for point in entry_points(group="durable.stores"):
-        if point.name == scheme:
-            return point.load()
-    raise StoreNotFound(f"no store is installed for {scheme}://")
-
-
-def open_quickly(url: str) -> Store:
-    """Open a store by URL, looking entry points up only once in a process and its forks."""
-    store: Store = _opener(url.partition("://")[0])(url, clock=None)
-    return store
 
 
 def obey(order: Order, fd: int) -> None:
@@ -81,20 +63,21 @@ def _said(run: Run) -> Said:
 
 
 def _watch_bodies(witness: Witness) -> None:
-    inner = Attempt._run
+    call = Attempt.__call__
 
-    def watched(attempt: Attempt, context: TaskExecutionContext) -> Any:
-        about = (context.run_id, context.task_id, context.attempt)
+    def watched(attempt: Attempt) -> None:
+        about = (attempt.view.run_id, attempt.task.task_id, attempt.number)
+        post = attempt.post
+
+        def post_watched(done: Attempt) -> None:
+            witness.note(RETURNED if done.error is None else RAISED, *about)
+            post(done)
+
+        attempt.post = post_watched
         witness.note(STARTED, *about)
-        try:
-            value = inner(attempt, context)
-        except BaseException:
-            witness.note(RAISED, *about)
-            raise
-        witness.note(RETURNED, *about)
-        return value
+        call(attempt)
 
-    Attempt._run = watched  # type: ignore[method-assign]
+    Attempt.__call__ = watched  # type: ignore[method-assign, assignment]
 
 
 def _watch_appends(store: Store, witness: Witness, kill: Kill | None) -> None:

@@ -11,23 +11,29 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import msgspec
 
 import durable
+from durable.errors import StoreNotFound
+from durable.payloads import encode
 from durable.testing.crash import child
 from durable.testing.crash.processes import Answer, Request, attend
+from durable.testing.crash.stores import store_opener
 
-_WARM = ("durable.definition.inspection", "durable.executors.threads", "asyncio", "cloudpickle", "sqlite_utils", "zstandard")
+_WARM = ("durable.definition.inspection", "durable.executors.threads", "asyncio", "sqlite_utils")
 
 
-def _warm_up(url: str) -> None:
+def _warm_up() -> None:
     for name in durable.__all__:
         getattr(durable, name)
     for name in _WARM:
         import_module(name)
-    child._opener(url.partition("://")[0])
+    encode((1, "x" * 1000))  # loads what pickles and compresses
+    with suppress(StoreNotFound):
+        store_opener("sqlite")
     gc.collect()
     gc.freeze()
 
@@ -37,6 +43,7 @@ def _forked(request: Request) -> Answer:
     pid = os.fork()
     if not pid:
         os.close(reader)
+        _settle_in(request)
         child.obey(request.order, writer)
         os._exit(0)
     os.close(writer)
@@ -44,14 +51,23 @@ def _forked(request: Request) -> Answer:
     return Answer(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seconds, said, hung)
 
 
+def _settle_in(request: Request) -> None:
+    """Take over what may have changed in the asking process since this one was started."""
+    printed = os.open(request.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    os.chdir(request.folder)
+    sys.path[:] = request.path
+
+
 def main() -> None:
     """Serve until the input ends."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what bodies print must not stand between the answers
-    devnull = os.open(os.devnull, os.O_RDONLY)
     orders = os.fdopen(os.dup(0), "rb")
-    os.dup2(devnull, 0)
-    _warm_up(sys.argv[1])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # bodies must not read orders
+    _warm_up()
     for line in orders:
         answer = _forked(msgspec.json.decode(line, type=Request))
         answers.write(msgspec.json.encode(answer) + b"\n")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import IO, Protocol
+from threading import Lock
+from typing import Protocol
 
 import msgspec
 
@@ -36,16 +38,30 @@ class Exit(msgspec.Struct, frozen=True):
     hung: bool = False
 
     @property
+    def status(self) -> str:
+        """The run's status, as the process said it at its end; "" when it was killed or the drive raised."""
+        return self.said.status if self.said is not None else ""
+
+    @property
+    def raised(self) -> str:
+        """Class of the exception that ``Run.result``, or the drive, raised; "" for none."""
+        return self.said.raised if self.said is not None else ""
+
+    @property
     def killed(self) -> bool:
         """Whether SIGKILL ended it before it had finished."""
         return self.code == -signal.SIGKILL and self.said is None
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the fork server is asked."""
+    """What the fork server is asked: an order, and the surroundings in which it is to be done."""
 
     order: Order
     timeout: float
+    output: str
+    folder: str
+    environment: dict[str, str]
+    path: list[str]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -99,10 +115,6 @@ class Launcher(Protocol):
         """Drive a run in a new process until it has ended."""
         ...
 
-    def close(self) -> None:
-        """Let everything go."""
-        ...
-
 
 def _environment() -> dict[str, str]:
     """The same imports as here, also for a tree that is on the path but not installed."""
@@ -114,44 +126,57 @@ def _command(module: str, *arguments: str) -> list[str]:
 
 
 class ForkServer:
-    """Drives runs in forks of one warm process.
+    """Drives runs in forks of one warm process, which all kits of this process share.
 
     Args:
-        url: store URL whose store is to be imported beforehand.
         output: file for what the processes print.
         timeout: seconds after which a drive hangs.
     """
 
-    def __init__(self, url: str, output: Path, timeout: float = TIMEOUT) -> None:
+    def __init__(self, output: Path, timeout: float = TIMEOUT) -> None:
+        self._output = output
         self._timeout = timeout
-        with output.open("ab") as printed:
-            self._process = subprocess.Popen(
-                _command("forkserver", url),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=printed,
-                env=_environment(),
-            )
 
     def drive(self, order: Order) -> Exit:
         """Drive a run in a new process until it has ended."""
-        orders, answers = self._pipes()
-        orders.write(msgspec.json.encode(Request(order, self._timeout)) + b"\n")
-        orders.flush()
-        line = answers.readline()
+        request = Request(order, self._timeout, str(self._output), os.getcwd(), _environment(), sys.path)
+        return _warm_process(os.getpid()).ask(request)
+
+
+class _WarmProcess:
+    """The process behind all fork servers; it ends when its standard input does, with this process at the latest."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._process = subprocess.Popen(
+            _command("forkserver"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        )
+        atexit.register(self.close)
+
+    def ask(self, request: Request) -> Exit:
+        """Send a request and wait for its answer."""
+        orders, answers = self._process.stdin, self._process.stdout
+        assert orders is not None
+        assert answers is not None
+        with self._lock:
+            orders.write(msgspec.json.encode(request) + b"\n")
+            orders.flush()
+            line = answers.readline()
         if not line:
             raise RuntimeError(f"the crash kit's fork server ended with code {self._process.wait()}")
         return msgspec.json.decode(line, type=Answer).exit()
 
     def close(self) -> None:
-        """End the server."""
-        for pipe in self._pipes():
-            pipe.close()
+        """End it."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._process.wait()
 
-    def _pipes(self) -> Sequence[IO[bytes]]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        return self._process.stdin, self._process.stdout
+
+@cache
+def _warm_process(_pid: int) -> _WarmProcess:
+    return _WarmProcess()
 
 
 class LiveDrive:
@@ -208,6 +233,3 @@ class FreshInterpreters:
     def drive(self, order: Order) -> Exit:
         """Drive a run in a new process until it has ended."""
         return LiveDrive(order, self._output).wait(self._timeout)
-
-    def close(self) -> None:
-        """Nothing is kept."""

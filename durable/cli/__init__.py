@@ -1,0 +1,5 @@
+"""The command line, one file a command. It must not fold, decide or drive; that is asked of ``durable.run``."""
+
+from durable.cli.main import main
+
+__all__ = ["main"]

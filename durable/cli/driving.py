@@ -1,0 +1,81 @@
+"""Driving for a command: progress while it lasts, and what a signal leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from durable.cli import exits
+from durable.cli.live import Watch, shown
+from durable.cli.render import coloured, note, print_json
+
+if TYPE_CHECKING:
+    from durable.store import Store
+
+
+class Manner(msgspec.Struct, frozen=True):
+    """How a command drives and reports.
+
+    Attributes:
+        as_json: print one JSON document and nothing else.
+        quiet: print nothing but errors.
+        grace: seconds that running bodies get after a signal.
+        emit: takes the document about what became of the run.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    grace: float = 5.0
+    emit: Callable[[dict[str, Any]], Any] = print_json
+
+    @property
+    def silent(self) -> bool:
+        """Whether facts are not to be printed as text."""
+        return self.as_json or self.quiet
+
+
+class Stopped(Exception):
+    """A signal stopped the drive.
+
+    Args:
+        code: the exit code.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@contextmanager
+def driving(watch: Watch, manner: Manner) -> Iterator[None]:
+    """Show progress while the block imports the user's file and drives the run.
+
+    Raises:
+        Stopped: a signal stopped it.
+    """
+    try:
+        with shown(watch, quiet=manner.silent):
+            yield
+    except KeyboardInterrupt:
+        raise Stopped(exits.SIGINT) from None
+    except SystemExit as stop:
+        raise Stopped(stop.code if isinstance(stop.code, int) else exits.SIGTERM) from None
+
+
+def report_stop(watch: Watch, stop: Stopped, manner: Manner, store: Store | None) -> int:
+    """Say that a signal stopped the drive and how to go on; return the exit code."""
+    from durable.run import Run
+
+    if watch.state is None or store is None:
+        note("interrupted before the run went on; nothing was recorded")
+        return stop.code
+    run = Run(store, watch.state.run_id)
+    if manner.as_json:
+        document = {"run_id": run.run_id, "status": run.status, "resume": run.resume_command()}
+        manner.emit(document | {"exit_code": stop.code})
+    else:
+        note(f"{coloured('interrupted', 'yellow')}; resume with: {run.resume_command()}")
+    return stop.code

@@ -1,0 +1,101 @@
+"""What failed in a run, and why, as it is recorded: read without any user code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from durable.cli.render import coloured, printable
+from durable.core.state import RunState
+from durable.core.transitions import STATUSES
+from durable.store import Store
+
+SHOWN = 20
+"""Failures, and members of a group, that are named in a text."""
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A task or group that failed and that no verdict settled.
+
+    Attributes:
+        id, status: of the task or group; ``kind``: which of them it is.
+        error: type and message, or the policy's message.
+        seq: the event that records it.
+        attempts: of a task.
+        failed_tasks, successful_tasks: of a group, as its policy named them.
+    """
+
+    id: str
+    kind: str
+    status: str
+    error: str
+    seq: int
+    attempts: int = 0
+    failed_tasks: list[tuple[str, str]] = []
+    successful_tasks: list[str] = []
+
+
+def failures_of(state: RunState, store: Store, limit: int | None = SHOWN) -> list[Failure]:
+    """Return what failed, groups first, then the order in which it happened.
+
+    Args:
+        state: the folded run.
+        store: where its log is.
+        limit: at most so many.
+    """
+    nodes = sorted(state.failures(), key=lambda node: (not state.graph.is_group(node), state.outcome[node]))
+    return [_failure(state, store, node) for node in nodes[:limit] if state.outcome[node]]
+
+
+def _failure(state: RunState, store: Store, node: int) -> Failure:
+    from durable.engine.changes import decode_refusal
+
+    name, status, seq = state.graph.ids[node], STATUSES[state.nodes[node]], state.outcome[node]
+    event = store.event(state.run_id, seq)
+    error = str(event.fields.get("error") or event.fields.get("reason") or status)
+    if not state.graph.is_group(node):
+        return Failure(name, "task", status, error, seq, state.attempts[node])
+    if event.type != "GroupFailed":
+        return Failure(name, "group", status, error, seq)
+    said = decode_refusal(event.encoding, event.payload)
+    return Failure(name, "group", status, said.message, seq, 0, said.failed_tasks, said.successful_tasks)
+
+
+def lines_of(failures: Sequence[Failure]) -> Iterator[str]:
+    """Yield failures as lines of text; a member that its group names is not named again."""
+    named: set[str] = set()
+    for failure in failures:
+        if failure.id in named:
+            continue
+        tries = f" (attempt {failure.attempts})" if failure.attempts > 1 else ""
+        head = f"  {failure.kind} {coloured(printable(failure.id), bold=True)} {coloured(failure.status, 'red')}{tries}"
+        yield f"{head}: {printable(failure.error.removeprefix(f'group {failure.id!r} failed: '))}"
+        named.update(member for member, _ in failure.failed_tasks)
+        yield from _member_lines(failure)
+
+
+def _member_lines(failure: Failure) -> Iterator[str]:
+    for member, error in failure.failed_tasks[:SHOWN]:
+        yield f"    {printable(member)}: {printable(' '.join(error.split()))}"
+    more = len(failure.failed_tasks) - SHOWN
+    if more > 0:
+        yield f"    and {more:,} more"
+    if failure.successful_tasks:
+        yield f"    succeeded: {_names(failure.successful_tasks)}"
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return printable(", ".join(names[:SHOWN])) + more
+
+
+def first_traceback(state: RunState, store: Store, found: list[Failure]) -> str:
+    """Return the recorded traceback of the first failed task; "" when there is none."""
+    from durable.failures import decode_error
+
+    for failure in found:
+        if failure.kind == "task" and failure.status in ("failed", "timed_out"):
+            event = store.event(state.run_id, failure.seq)
+            return printable(decode_error(event.encoding, event.payload).traceback, keep="\n")
+    return ""

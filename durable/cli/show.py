@@ -1,0 +1,164 @@
+"""``durable show``: what became of a run and of each of its tasks, read without any user code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from durable.cli import exits
+from durable.cli.options import json_option, limit_option, run_argument, store_option, verbose_option
+
+if TYPE_CHECKING:
+    from durable.cli.subjects import Subject
+    from durable.run import Run
+
+_STATUSES = (
+    "pending", "running", "waiting", "interrupted", "succeeded", "failed", "timed_out", "cancelled", "skipped",
+)  # fmt: skip
+
+
+@click.command(short_help="Show what became of a run and its tasks.")
+@run_argument
+@click.option("--task", "task_id", metavar="ID", help="Only this task or group, with its whole error and traceback.")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only tasks and groups of this status.")
+@limit_option
+@store_option
+@json_option
+@verbose_option
+def command(run_id: str, task_id: str | None, status: str | None, limit: int, store: str | None, as_json: bool) -> int:
+    """Show RUN: its status, its tasks with attempts, time, error and result, its groups and its channel.
+
+    Of a long run, tasks that need attention are shown first; --json shows all. No user code is imported.
+
+    \b
+    durable show nightly-2026-11-21
+    durable show nightly-2026-11-21 --status failed --limit 0
+    durable show nightly-2026-11-21 --task load
+    """
+    from durable.cli.stores import existing_store
+    from durable.run import open_run
+
+    with existing_store(store) as opened:
+        run = open_run(run_id, opened)
+        if task_id is not None:
+            _show_one(run, task_id, as_json)
+        else:
+            _show_all(run, status, limit, as_json)
+    return exits.OK
+
+
+def _show_one(run: Run, task_id: str, as_json: bool) -> None:
+    from durable.cli.render import print_json, printable, say
+    from durable.cli.subjects import history, subject
+
+    state = run.load_state()
+    found = subject(state, run.store, state.graph.number(task_id))
+    attempts = history(run, task_id)
+    if as_json:
+        print_json({"run_id": run.run_id, **found.document(), "attempts_made": attempts})
+        return
+    for name, value in found.document().items():
+        if value not in (None, "", []):
+            say(f"{name + ':':<10} {printable(str(value))}")
+    for attempt in attempts:
+        head = f"attempt {attempt['attempt']}: " if attempt["attempt"] else ""
+        say(f"{head}{attempt['event']} {attempt['time']} {printable(attempt['error'])}".rstrip())
+        if attempt["traceback"]:
+            say(printable(attempt["traceback"], keep="\n").rstrip())
+
+
+def _show_all(run: Run, status: str | None, limit: int, as_json: bool) -> None:
+    from durable.cli.render import print_json
+    from durable.cli.subjects import nodes_of, subjects
+
+    state = run.load_state()
+    nodes = nodes_of(state, status)
+    if as_json:
+        found = [item.document() for item in subjects(state, run.store, nodes)]
+        print_json(_summary(run) | {"tasks": [item for item in found if item["kind"] == "task"],
+                                    "groups": [item for item in found if item["kind"] == "group"]})  # fmt: skip
+    else:
+        _print(run, nodes, limit, filtered=status is not None)
+
+
+def _print(run: Run, nodes: list[int], limit: int, *, filtered: bool) -> None:
+    from durable.cli.render import print_table
+    from durable.cli.subjects import needs_attention, subjects
+    from durable.cli.tables import chosen
+
+    state = run.load_state()
+    if not filtered:
+        _print_summary(run)
+    nodes = chosen(nodes, limit, lambda node: needs_attention(state, node), "--limit 0 shows all, --status some")
+    rows = [_row(item) for item in subjects(state, run.store, nodes)]
+    if rows:
+        print_table(("id", "kind", "status", "attempts", "time", "result or error"), rows)
+
+
+def _row(item: Subject) -> tuple[str, ...]:
+    from durable.cli.words import lasted
+
+    time = lasted(item.seconds) if item.seconds else ""
+    return item.id, item.kind, item.status, str(item.attempts or ""), time, _about(item)
+
+
+def _about(item: Subject) -> str:
+    if item.error:
+        return item.error
+    if item.kind == "group":
+        return f"{item.policy}: {item.succeeded} of {item.members} succeeded"
+    return item.preview or ""
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    from durable.cli.ended import error_line, task_counts
+    from durable.cli.words import utc_time
+
+    state, info = run.load_state(), run.info
+    created = state.created.fields if state.created is not None else {}
+    document: dict[str, Any] = {
+        "run_id": run.run_id,
+        "workflow": info.workflow,
+        "version": created.get("version"),
+        "status": info.shown_status,
+        "created": utc_time(info.created),
+        "updated": utc_time(info.updated),
+        "seconds": (info.updated - info.created) / 1e6,
+        "events": info.seq,
+        "file": info.file,
+        "start": created.get("start"),
+        "error": error_line(run, state) if state.status_name in ("failed", "cancelled") else None,
+        "counts": task_counts(state),
+        "channel": sorted(state.channel),
+        "metadata": sorted(state.metadata),
+    }
+    if info.shown_status in ("interrupted", "failed"):
+        document["resume"] = run.resume_command()
+    return document
+
+
+def _print_summary(run: Run) -> None:
+    from durable.cli.render import COLOURS, coloured, printable, say
+    from durable.cli.words import lasted, local_time
+
+    info, summary = run.info, _summary(run)
+    status = coloured(info.shown_status, COLOURS.get(info.shown_status))
+    say(f"run {coloured(run.run_id, bold=True)} of {info.workflow}: {status}")
+    lease = run.store.lease(run.run_id)
+    counts = {name: count for name, count in summary["counts"].items() if name != "total"}
+    tasks = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    channel = ", ".join(summary["channel"][:20]) + (" …" if len(summary["channel"]) > 20 else "")
+    between = f"last event {local_time(info.updated)}, {lasted(summary['seconds'])} later"
+    lines = {
+        "error": summary["error"],
+        "began": f"{local_time(info.created)}, {between}",
+        "driven by": f"process {lease.pid} on {lease.host}" if lease is not None and lease.alive else "",
+        "file": info.file,
+        "tasks": f"{summary['counts']['total']:,}: {tasks}",
+        "channel": channel,
+        "resume": summary.get("resume"),
+    }
+    for name, text in lines.items():
+        if text:
+            say(f"{name + ':':<10} {printable(text)}")

@@ -1,0 +1,90 @@
+"""Replay: a checkpoint and what follows it fold to the same as everything; a bad one is passed over."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+
+from durable.core.events import Event
+from durable.core.graph import Definition
+from durable.core.replay import dump, opened, replay, restore
+from durable.core.state import RunState
+from durable.errors import LogCorrupt
+from tests.core.machine import Machine, definitions, facts, replayed, seeds, tasks
+
+
+def restored(data: bytes, machine: Machine) -> RunState:
+    whole = opened(data)
+    assert whole is not None
+    return restore("run", whole, machine.log[0], machine.log[whole["definition_seq"] - 1], machine.read)
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions(), seeds)
+def test_checkpoint_and_tail_fold_to_the_same_as_everything(definition: Definition, random: Random) -> None:
+    """At every sequence number of random runs: fold(checkpoint + tail) == fold(all)."""
+    machine = Machine(definition)
+    for _ in range(30):
+        if not machine.step(random):
+            break
+    if machine.state.failures() and random.random() < 0.5:
+        machine.resume()
+    expected = facts(machine.state)
+    assert facts(replayed(machine.log, machine)) == expected
+    state = RunState("run", machine.read)
+    for event in machine.log:
+        replay(state, [event])
+        copy = restored(dump(state), machine)
+        assert facts(copy) == facts(state)
+        assert facts(replay(copy, machine.log[event.seq :])) == expected
+
+
+def test_a_checkpoint_survives_a_changed_definition() -> None:
+    """It belongs to the definition that held when it was taken."""
+    machine = Machine(Definition("w", None, tasks("a", "b")))
+    machine.run("a")
+    machine.definitions[machine.state.seq + 1] = Definition("w", None, tasks("c", "b"))
+    machine.emit("DefinitionChanged")
+    machine.run("b")
+    assert facts(restored(dump(machine.state), machine)) == facts(machine.state)
+
+
+def test_sums_beyond_64_bits_fit_into_a_checkpoint() -> None:
+    """A channel that counts very high must not make its run impossible to checkpoint."""
+    machine = Machine(Definition("w", None, tasks("a")))
+    for _ in range(3):
+        machine.emit("ChannelWritten", "a", 1, op="add", key="k", amount=2**62)
+    assert facts(restored(dump(machine.state), machine)) == facts(machine.state)
+
+
+@pytest.mark.parametrize("place", [0, 10, 31, 32, 40, -1])
+def test_a_changed_byte_makes_a_checkpoint_unusable(place: int) -> None:
+    """Never a wrong state: None, so that the log is folded instead."""
+    machine = Machine(Definition("w", None, tasks("a", "b")))
+    machine.run("a")
+    data = bytearray(dump(machine.state))
+    data[place] ^= 1
+    assert opened(bytes(data)) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 32, 33, 100])
+def test_a_truncated_checkpoint_is_unusable(size: int) -> None:
+    """Also an empty one."""
+    assert opened(dump(Machine(Definition("w", None, tasks("a"))).state)[:size]) is None
+
+
+def test_replay_stops_at_damage_and_switches_collections_on_again() -> None:
+    """The garbage collector is off during a fold only, also when the fold fails."""
+    machine = Machine(Definition("w", None, tasks("a")))
+
+    def events() -> Iterator[Event]:
+        assert not gc.isenabled()
+        yield Event(7, 1, "TaskStarted", "a", 1)
+
+    with pytest.raises(LogCorrupt):
+        replay(machine.state, events())
+    assert gc.isenabled()
