@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from durable.definition.expressions import Chain, chain
     from durable.definition.groups import CoordinationBackend, ParallelGroup, parallel
     from durable.definition.task import Task, task
-    from durable.definition.workflow import Workflow, workflow
     from durable.errors import (
         AttemptEnded,
         ChannelError,
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
     )
     from durable.run import Run, list_runs, open_run
     from durable.store import RunInfo, Store, open_store
+    from durable.workflows import Workflow, workflow
 
 _HOMES = {
     "durable.clock": ("Clock", "SystemClock"),
@@ -84,7 +84,7 @@ _HOMES = {
     "durable.definition.expressions": ("Chain", "chain"),
     "durable.definition.groups": ("CoordinationBackend", "ParallelGroup", "parallel"),
     "durable.definition.task": ("Task", "task"),
-    "durable.definition.workflow": ("Workflow", "workflow"),
+    "durable.workflows": ("Workflow", "workflow"),
     "durable.errors": (
         "AttemptEnded", "ChannelError", "DefinitionError", "DivergenceError", "DurableError", "ForeignStore",
         "IllegalTransition", "InvalidRunId", "LeaseLost", "LogCorrupt", "ParallelGroupError", "PayloadError",

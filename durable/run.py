@@ -20,7 +20,7 @@ from durable.core.plan import Plan, make_plan
 from durable.core.results import TaskResult
 from durable.core.state import RunState
 from durable.core.transitions import SUCCEEDED
-from durable.definition.workflow import Workflow
+from durable.definition.blueprint import Blueprint
 from durable.engine import lifecycle
 from durable.engine.journal import Observer
 from durable.engine.outcome import failure, result, results
@@ -47,7 +47,7 @@ class Run:
     def __init__(self, store: Store, run_id: str, *, owned: bool = False) -> None:
         self.store = store
         self.run_id = run_id
-        self.workflow: Workflow | None = None
+        self.workflow: Blueprint | None = None
         self._owned = owned
         self._state: RunState | None = None
         self._causes: Mapping[int, BaseException] = {}
@@ -105,7 +105,7 @@ class Run:
         """Yield the run's events in order, those with ``seq > after``."""
         return self.store.read(self.run_id, after)
 
-    def plan(self, workflow: Workflow | None = None) -> Plan:
+    def plan(self, workflow: Blueprint | None = None) -> Plan:
         """Say what a resume would do with each task, without doing or importing anything.
 
         Args:
@@ -125,7 +125,7 @@ class Run:
 
     def resume(
         self,
-        workflow: Workflow | None = None,
+        workflow: Blueprint | None = None,
         *,
         policy: Any = None,
         accept_changes: bool = False,
@@ -185,7 +185,7 @@ class Run:
             self._state, self._causes = ended.state, ended.causes
         return self
 
-    def _load_workflow(self, info: RunInfo) -> Workflow:
+    def _load_workflow(self, info: RunInfo) -> Blueprint:
         from durable.definition.loading import load_workflow
 
         if info.file is None:
@@ -198,7 +198,7 @@ class Run:
 
 
 def start_run(
-    workflow: Workflow,
+    workflow: Blueprint,
     *,
     start: str | None = None,
     run_id: str | None = None,
@@ -226,7 +226,7 @@ def start_run(
         raise
 
 
-def resume_workflow(workflow: Workflow, run_id: str | None, *, store: Any = None, **options: Any) -> Run:
+def resume_workflow(workflow: Blueprint, run_id: str | None, *, store: Any = None, **options: Any) -> Run:
     """Resume a run with a live workflow. See ``Workflow.resume``."""
     opened, owned = opened_store(store)
     try:

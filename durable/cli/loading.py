@@ -13,7 +13,7 @@ from durable.cli.errors import ImportFailed, own_frames
 from durable.errors import DurableError
 
 if TYPE_CHECKING:
-    from durable.definition.workflow import Workflow
+    from durable.definition.blueprint import Blueprint
 
 
 def parse_target(target: str) -> tuple[str, str | None]:
@@ -31,7 +31,7 @@ def parse_target(target: str) -> tuple[str, str | None]:
     return file, name or None
 
 
-def load(file: str, name: str | None) -> Workflow:
+def load(file: str, name: str | None) -> Blueprint:
     """Import a file and return its workflow.
 
     Raises:

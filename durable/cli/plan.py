@@ -11,7 +11,7 @@ from durable.cli.options import file_option, json_option, limit_option, run_argu
 
 if TYPE_CHECKING:
     from durable.core.plan import Plan, PlanItem
-    from durable.definition.workflow import Workflow
+    from durable.definition.blueprint import Blueprint
 
 _ACTIONS = ("reuse", "run", "blocked", "orphaned")
 
@@ -41,7 +41,7 @@ def command(run_id: str, target: str | None, limit: int, store: str | None, as_j
 
     with existing_store(store) as opened:
         run = open_run(run_id, opened)
-        workflow: Workflow | None = None
+        workflow: Blueprint | None = None
         if target is not None:
             if as_json:
                 keep_stdout_for_json()

@@ -14,7 +14,7 @@ from durable.cli.options import grace_option, json_option, quiet_option, store_o
 if TYPE_CHECKING:
     from durable.cli.driving import Manner
     from durable.core.state import RunState
-    from durable.definition.workflow import Workflow
+    from durable.definition.blueprint import Blueprint
     from durable.store import RunInfo, Store
 
 
@@ -113,7 +113,7 @@ def _hinted() -> Iterator[None]:
         raise
 
 
-def _found(store: Store, workflow: Workflow, asked: dict[str, Any]) -> RunInfo | None:
+def _found(store: Store, workflow: Blueprint, asked: dict[str, Any]) -> RunInfo | None:
     """The run of the id that was asked for, else the newest interrupted one of the same workflow, input and start."""
     from durable.engine.lifecycle import input_digest
 

@@ -20,8 +20,8 @@ from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
 from durable.payloads import Payload, encode
 
 if TYPE_CHECKING:
+    from durable.definition.blueprint import Blueprint
     from durable.definition.expressions import Node
-    from durable.definition.workflow import Workflow
 
 
 class Compiled:
@@ -39,7 +39,7 @@ class Compiled:
         file: the file that defines the workflow.
     """
 
-    def __init__(self, workflow: Workflow, start: str | None = None) -> None:
+    def __init__(self, workflow: Blueprint, start: str | None = None) -> None:
         tasks, groups, edges = _taken(workflow, start)
         self.file = workflow.file
         self.tasks: dict[str, Task[Any]] = {}
@@ -136,7 +136,7 @@ _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 _Edges = list[tuple["Node", "Node"]]
 
 
-def _taken(workflow: Workflow, start: str | None) -> tuple[list[Task[Any]], list[ParallelGroup], _Edges]:
+def _taken(workflow: Blueprint, start: str | None) -> tuple[list[Task[Any]], list[ParallelGroup], _Edges]:
     """The linked part of a workflow, or what follows ``start`` in it, in definition order."""
     linked = dict(workflow.linked)
     if not linked:
@@ -166,7 +166,7 @@ def _with_callbacks(linked: Mapping[Node, None], edges: Mapping[tuple[Node, Node
     return list(found)
 
 
-def _reachable(workflow: Workflow, linked: Mapping[Node, None], edges: _Edges, start: str) -> set[Node]:
+def _reachable(workflow: Blueprint, linked: Mapping[Node, None], edges: _Edges, start: str) -> set[Node]:
     inside = {
         node: group for group in linked if isinstance(group, ParallelGroup) for line in group.members for node in line
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from durable.definition.block import open_block
 from durable.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -84,13 +85,7 @@ def chain(*items: Linkable) -> Chain:
     made = Chain(node for item in items for node in nodes_of(item))
     for node in made.nodes:
         node.settle()
-    _take_in(made)
+    block = open_block()
+    if block is not None:
+        block.add(made)
     return made
-
-
-def _take_in(item: Linkable) -> None:
-    from durable.definition.workflow import open_workflow
-
-    workflow = open_workflow()
-    if workflow is not None:
-        workflow.add(item)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from durable.core.policies import GroupExecutionPolicy, make_policy
 from durable.core.results import TaskResult
+from durable.definition.block import open_block
+from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Chain, Linkable, nodes_of
 from durable.errors import DefinitionError
 
@@ -60,8 +62,6 @@ class ParallelGroup(Linkable):
     def __init__(
         self, *tasks: Linkable | Iterable[Linkable], name: str | None = None, callback: Task[Any] | None = None
     ) -> None:
-        from durable.definition.task import check_id
-
         items: list[Any] = []
         for item in tasks:
             items.extend([item] if isinstance(item, Linkable) or not isinstance(item, Iterable) else item)
@@ -79,11 +79,9 @@ class ParallelGroup(Linkable):
         self.fail_fast = False
         self.decide_early = False
         self.plain = False
-        from durable.definition.workflow import open_workflow
-
-        workflow = open_workflow()
-        if workflow is not None:
-            workflow.add(self)
+        block = open_block()
+        if block is not None:
+            block.add(self)
 
     @property
     def task_id(self) -> str:
@@ -127,8 +125,6 @@ class ParallelGroup(Linkable):
         Raises:
             DefinitionError: a value that cannot be.
         """
-        from durable.definition.task import check_seconds
-
         if policy is not None and handler is not None:
             raise DefinitionError("policy= and handler= are two names for one thing: give one of them")
         if backend is not None:
@@ -164,7 +160,7 @@ class ParallelGroup(Linkable):
         Raises:
             ParallelGroupError: the policy judged so.
         """
-        from durable.definition.workflow import Workflow
+        from durable.workflows import Workflow  # the one way up: what runs it is built on what it is
 
         workflow = Workflow(self.task_id)
         workflow.add(self)
@@ -184,15 +180,13 @@ def parallel(*tasks: Linkable | Iterable[Linkable], name: str | None = None) -> 
 
 def joined(left: Linkable, right: Linkable) -> ParallelGroup:
     """Return the group that ``left | right`` means: a group that ``|`` has just made grows."""
-    from durable.definition.workflow import open_workflow
-
     members: list[Linkable] = []
-    workflow = open_workflow()
+    block = open_block()
     for side in (left, right):
         if isinstance(side, ParallelGroup) and side.plain and side.name is None:
             members.extend(Chain(line) if len(line) > 1 else line[0] for line in side.members)
-            if workflow is not None:
-                workflow.forget(side)
+            if block is not None:
+                block.forget(side)
         else:
             members.append(side)
     made = ParallelGroup(*members)

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from durable.definition.workflow import Workflow
+from durable.definition.blueprint import Blueprint
 from durable.errors import DefinitionError
 from durable.scripts import load_script, script_at
 
 
-def load_workflow(file: str | os.PathLike[str], name: str | None = None) -> Workflow:
+def load_workflow(file: str | os.PathLike[str], name: str | None = None) -> Blueprint:
     """Import a file and return the workflow in it.
 
     The file's folder is put first on the import path, as ``python file.py`` does; a block under
@@ -28,7 +28,7 @@ def load_workflow(file: str | os.PathLike[str], name: str | None = None) -> Work
         Exception: whatever the file itself raises.
     """
     path = Path(file).resolve()
-    held = {key: value for key, value in vars(_module(path)).items() if isinstance(value, Workflow)}
+    held = {key: value for key, value in vars(_module(path)).items() if isinstance(value, Blueprint)}
     found = list(dict.fromkeys(held.values()))
     if name is not None:
         chosen = [workflow for workflow in found if workflow.name == name] or [held[name]] * (name in held)
@@ -44,7 +44,7 @@ def load_workflow(file: str | os.PathLike[str], name: str | None = None) -> Work
     return found[0]
 
 
-def _names(found: list[Workflow]) -> str:
+def _names(found: list[Blueprint]) -> str:
     return ", ".join(workflow.name for workflow in found) or "none"
 
 

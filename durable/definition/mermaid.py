@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from durable.core.graph import Graph
 from durable.core.state import RunState
 from durable.core.transitions import STATUSES
-
-if TYPE_CHECKING:
-    from durable.definition.workflow import Workflow
-    from durable.run import Run
 
 _COLOURS = {
     "succeeded": "#c8e6c9",
@@ -22,21 +16,6 @@ _COLOURS = {
     "cancelled": "#e0e0e0",
     "skipped": "#eeeeee",
 }
-
-
-def flowchart(workflow: Workflow, run: Run | None = None) -> str:
-    """Return a workflow's graph as Mermaid text.
-
-    Args:
-        workflow: the workflow.
-        run: colour the nodes by their status in it.
-    """
-    from durable.definition.compile import Compiled
-
-    if run is not None:
-        state = run.load_state()
-        return draw(state.graph, state)
-    return draw(Compiled(workflow).graph)
 
 
 def draw(graph: Graph, state: RunState | None = None) -> str:

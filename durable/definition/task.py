@@ -6,13 +6,14 @@ in. One task may stand in several workflows.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
+from durable.definition.block import open_block
+from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Linkable
-from durable.definition.signature import Signature, signature_of
+from durable.definition.signature import signature_of
 from durable.errors import DefinitionError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -150,8 +151,6 @@ def task(
         retry = RetryPolicy(max_attempts=max_retries + 1)
 
     def made(function: Any) -> Task[Any]:
-        from durable.definition.workflow import open_workflow
-
         name = fn if isinstance(fn, str) else id
         new = Task(
             function,
@@ -162,33 +161,9 @@ def task(
             version=version,
             max_cycles=max_cycles,
         )
-        workflow = open_workflow()
-        if workflow is not None:
-            workflow.define(new)
+        block = open_block()
+        if block is not None:
+            block.define(new)
         return new
 
     return made(fn) if callable(fn) else made
-
-
-def check_id(name: Any) -> str:
-    """Return a task's or group's id if it can be one.
-
-    Raises:
-        DefinitionError: it is empty, too long, not a text, or holds control characters.
-    """
-    if not isinstance(name, str) or not name or len(name) > 500 or not name.isprintable():
-        raise DefinitionError(f"an id is a printable text of 1 to 500 characters, not {name!r}")
-    return name
-
-
-def check_seconds(what: str, value: float | None, where: str) -> float | None:
-    """Return a number of seconds, or None for no limit.
-
-    Raises:
-        DefinitionError: it is not a positive finite number.
-    """
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise DefinitionError(f"{where!r}: {what} is a positive number of seconds, not {value!r}")
-    return float(value)

@@ -14,8 +14,8 @@ from durable.core.decide import Decision, Frontier
 from durable.core.events import encode_fields
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, FAILED, RUNNING
+from durable.definition.block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
-from durable.definition.workflow import close_workflows, reopen_workflows
 from durable.engine.attempt import Attempt
 from durable.engine.changes import cancel_run
 from durable.engine.heartbeat import Heartbeat
@@ -99,12 +99,12 @@ class Drive:
             if self.state.nodes[group] == RUNNING:
                 self.running.watch_group(group)
         signals = StopSignals(self.request_stop, lambda: self._inline, self._grace)
-        token = close_workflows()
+        token = close_blocks()
         try:
             with signals, Heartbeat(self.store, self.lease, self._deliver, self._lost):
                 self._loop()
         finally:
-            reopen_workflows(token)
+            reopen_blocks(token)
             self.running.close()
         if self._stopping is not None and self.state.status not in ENDED:
             raise Interruption(self._stopping, signals.received)

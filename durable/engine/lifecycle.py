@@ -21,9 +21,9 @@ from durable.core.events import LOG_FORMAT, encode_fields
 from durable.core.policies import make_policy
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, SUCCEEDED
+from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
 from durable.definition.groups import default_workers
-from durable.definition.workflow import Workflow
 from durable.engine.changes import cancel_run, rejudge_failures, reopen_failures, take_over
 from durable.engine.drive import Drive, Interruption
 from durable.engine.journal import Journal, Observer
@@ -63,7 +63,7 @@ class Request(msgspec.Struct):
         max_steps: attempts that the run may start, or None.
     """
 
-    workflow: Workflow
+    workflow: Blueprint
     start: str | None
     initial: dict[str, Any]
     max_steps: int | None
@@ -104,7 +104,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
 
 
 def resume(
-    host: Host, run_id: str, workflow: Workflow, *, policy: Any, accept: bool, asked: dict[str, str | None]
+    host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept: bool, asked: dict[str, str | None]
 ) -> Ended:
     """Go on with an interrupted run, or open a failed one again; a succeeded or cancelled one is left alone."""
     store = host.store
@@ -153,7 +153,7 @@ def cancel(store: Store, run_id: str, asked: dict[str, str | None]) -> bool:
     return True
 
 
-def compile_for(state: RunState, workflow: Workflow) -> Compiled:
+def compile_for(state: RunState, workflow: Blueprint) -> Compiled:
     """Compile a workflow as the run began it: from the same start."""
     assert state.created is not None
     return Compiled(workflow, state.created.fields.get("start"))

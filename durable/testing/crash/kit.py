@@ -48,7 +48,8 @@ class CrashKit:
         fresh: start a new interpreter for each drive (0.2 s) instead of forking a warm one (0.02 s), and
             use a new store for each run, so that kills also hit the start-up.
         store: URL of the stores, with ``{place}`` for the folder and ``{number}`` for which of them.
-        place: folder for stores and witnesses; None for a temporary one, which stays if something failed.
+        place: where to make a folder for stores and witnesses, which stays if something failed; None for
+            where temporary files go.
         checkpoint_every: take a checkpoint after so many events; 0 leaves it to the engine, which
             takes none in short runs.
         lease_seconds: how long leases last; 0 leaves it to the store.
@@ -69,8 +70,7 @@ class CrashKit:
         self.workload = workload
         self.fresh = fresh
         self._store = store
-        self._temporary = place is None
-        self._place = Path(tempfile.mkdtemp(prefix="durable-crash-")) if place is None else place
+        self._place = Path(tempfile.mkdtemp(prefix="durable-crash-", dir=place))
         self._checkpoint_every = checkpoint_every
         self._lease_seconds = lease_seconds
         self._output = self._place / "output.txt"
@@ -166,7 +166,7 @@ class CrashKit:
 
     def close(self) -> None:
         """Remove the temporary folder, if nothing failed."""
-        if self._temporary and not self._failed:
+        if not self._failed:
             shutil.rmtree(self._place, ignore_errors=True)
 
     def __enter__(self) -> CrashKit:

@@ -1,43 +1,20 @@
-"""Workflow: a named graph of tasks, and the ``with workflow(...)`` block that takes expressions in."""
+"""Workflow: the blueprint that can be run, resumed and planned. Where definition and engine meet the user."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextvars import ContextVar, Token
-from itertools import pairwise
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from durable.definition.expressions import Chain, Linkable, nodes_of
-from durable.definition.groups import ParallelGroup
-from durable.definition.task import Task, check_id
-
-if TYPE_CHECKING:
-    from durable.core.plan import Plan
-    from durable.definition.expressions import Node
-    from durable.run import Run
+from durable.core.plan import Plan
+from durable.definition.blueprint import Blueprint
+from durable.definition.compile import Compiled
+from durable.definition.mermaid import draw
+from durable.definition.task import Task
+from durable.run import Run, open_run, resume_workflow, start_run
 
 
-_OPEN: ContextVar[Workflow | None] = ContextVar("durable_open_workflow", default=None)
-
-
-def open_workflow() -> Workflow | None:
-    """Return the workflow whose ``with`` block is open here; None inside task bodies."""
-    return _OPEN.get()
-
-
-def close_workflows() -> Token[Workflow | None]:
-    """Let no block be open in this context, as in task bodies; undo with ``reopen_workflows``."""
-    return _OPEN.set(None)
-
-
-def reopen_workflows(token: Token[Workflow | None]) -> None:
-    """Undo ``close_workflows``."""
-    _OPEN.reset(token)
-
-
-class Workflow:
+class Workflow(Blueprint):
     """A named graph of tasks. Made by ``workflow(name)``.
 
     Args:
@@ -45,57 +22,6 @@ class Workflow:
         store: where its runs are kept; a store, a URL or a path. None for the default.
         version: declared version, recorded with each run.
     """
-
-    def __init__(self, name: str, store: Any = None, version: str | None = None) -> None:
-        self.name = check_id(name)
-        self.store = store
-        self.version = None if version is None else str(version)
-        self.file = _caller_file()
-        self.defined: dict[Task[Any], None] = {}
-        self.linked: dict[Node, None] = {}
-        self.edges: dict[tuple[Node, Node], None] = {}
-        self._tokens: list[Token[Workflow | None]] = []
-
-    def __enter__(self) -> Workflow:
-        self._tokens.append(_OPEN.set(self))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _OPEN.reset(self._tokens.pop())
-
-    def define(self, task: Task[Any]) -> None:
-        """Take note of a task that was defined inside the block; it is not linked by that."""
-        self.defined.setdefault(task)
-
-    def add(self, *items: Linkable) -> Workflow:
-        """Link tasks, groups or chains into the workflow and return it.
-
-        Raises:
-            DefinitionError: something that cannot stand in a graph.
-        """
-        for item in items:
-            nodes = nodes_of(item)
-            for node in nodes:
-                self._link(node)
-            for before, after in pairwise(nodes):
-                self.edges.setdefault((before, after))
-        return self
-
-    def _link(self, node: Node) -> None:
-        if node in self.linked:
-            return
-        self.linked[node] = None
-        if isinstance(node, Task):
-            self.defined.setdefault(node)
-            return
-        for line in node.members:
-            self.add(Chain(line))
-        if node.callback is not None:
-            self._link(node.callback)
-
-    def forget(self, group: ParallelGroup) -> None:
-        """Take a group out again whose members went into a larger one."""
-        self.linked.pop(group, None)
 
     def execute(
         self,
@@ -148,8 +74,6 @@ class Workflow:
 
         A failed run does not raise here: look at ``run.status``, or ask for ``run.result()``.
         """
-        from durable.run import start_run
-
         return start_run(
             self,
             start=start if start is None or isinstance(start, str) else start.task_id,
@@ -182,8 +106,6 @@ class Workflow:
         Raises:
             As ``execute``; RunNotFound when there is no such run.
         """
-        from durable.run import resume_workflow
-
         with resume_workflow(
             self,
             run_id,
@@ -197,8 +119,6 @@ class Workflow:
 
     def plan(self, run_id: str, *, store: Any = None, checkpoint_dir: str | os.PathLike[str] | None = None) -> Plan:
         """Say what a resume of the run with this workflow would do, without doing it."""
-        from durable.run import open_run
-
         with open_run(run_id, store=self._store(store, checkpoint_dir)) as run:
             return run.plan(self)
 
@@ -208,9 +128,10 @@ class Workflow:
         Args:
             run: colour the nodes by their status in this run.
         """
-        from durable.definition.mermaid import flowchart
-
-        return flowchart(self, run)
+        if run is not None:
+            state = run.load_state()
+            return draw(state.graph, state)
+        return draw(Compiled(self).graph)
 
     def _store(self, store: Any, folder: str | os.PathLike[str] | None) -> Any:
         if store is not None:
@@ -219,21 +140,7 @@ class Workflow:
             return os.path.join(os.fspath(folder), "runs.db")
         return self.store
 
-    def __repr__(self) -> str:
-        return f"<Workflow {self.name}: {len(self.linked)} linked>"
-
 
 def workflow(name: str, store: Any = None, version: str | None = None) -> Workflow:
     """Return a new workflow, to be used as ``with workflow("name") as wf:``. See ``Workflow``."""
     return Workflow(name, store=store, version=version)
-
-
-def _caller_file() -> str | None:
-    """The file that calls into durable, so that a resume finds the code again."""
-    import sys
-
-    here = os.path.dirname(os.path.dirname(__file__)) + os.sep
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith((here, "<")):
-        frame = frame.f_back
-    return os.path.abspath(frame.f_code.co_filename) if frame is not None else None
