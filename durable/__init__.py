@@ -6,11 +6,12 @@ Everything public can be imported from here. Names are loaded when they are firs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from durable._version import __version__
 
+TYPE_CHECKING = False  # type checkers know the name; importing typing would cost 10 ms
 if TYPE_CHECKING:
+    from typing import Any
+
     from durable.clock import Clock, SystemClock
     from durable.context import Channel, TaskExecutionContext, current_context
     from durable.core.events import Event

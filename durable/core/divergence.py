@@ -39,9 +39,10 @@ def compare(state: RunState, live: Definition) -> Divergence:
         state: the folded run.
         live: the definition now.
     """
-    old, new = state.graph, Graph(live)
+    old = state.graph
     if old.definition == live:
         return Divergence()
+    new = Graph(live)
     found = Divergence([], [], [])
     for name, was in old.index.items():
         begun = state.nodes[was] not in (PENDING, SKIPPED)
