@@ -7,6 +7,10 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 
+_SLICE = 0.25
+"""Seconds of one wait: a signal that comes just before a wait begins is not handled before it is over."""
+
+
 class Clock(Protocol):
     """What the engine and the stores need of time. Tests bring their own (``durable.testing.FakeClock``)."""
 
@@ -42,7 +46,11 @@ class SystemClock:
 
     def take(self, queue: SimpleQueue[Any], timeout: float | None, *, idle: bool = False) -> Any:
         """Return the queue's next item, or None once ``timeout`` seconds have passed."""
-        try:
-            return queue.get(timeout=timeout if timeout is None else max(timeout, 0.0))
-        except Empty:
-            return None
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _SLICE if end is None else min(end - time.monotonic(), _SLICE)
+            try:
+                return queue.get(timeout=max(left, 0.0))
+            except Empty:
+                if end is not None and time.monotonic() >= end:
+                    return None

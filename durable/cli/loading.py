@@ -52,11 +52,12 @@ def load(file: str, name: str | None) -> Blueprint:
 
 @contextmanager
 def own_modules(file: str | None) -> Iterator[None]:
-    """Afterwards forget what was imported from a file's folder: the next file may have modules of the same names."""
+    """Let a file import from its own folder; afterwards forget that: the next one may have modules of the same names."""
     import sys
 
     folder = os.path.join(os.path.dirname(os.path.realpath(file or "")), "")
     path, before = list(sys.path), set(sys.modules)
+    sys.path.insert(0, folder.rstrip(os.sep))
     try:
         yield
     finally:

@@ -31,7 +31,7 @@ def load_workflow(file: str | os.PathLike[str], name: str | None = None) -> Blue
     held = {key: value for key, value in vars(_module(path)).items() if isinstance(value, Blueprint)}
     found = list(dict.fromkeys(held.values()))
     if name is not None:
-        chosen = [workflow for workflow in found if workflow.name == name] or [held[name]] * (name in held)
+        chosen = [workflow for workflow in found if workflow.name == name] or ([held[name]] if name in held else [])
         if not chosen:
             raise DefinitionError(f"{path.name} has no workflow {name!r}", hint=f"It has: {_names(found)}")
         return chosen[-1]

@@ -98,7 +98,7 @@ class Drive:
         for group in self.state.graph.members:
             if self.state.nodes[group] == RUNNING:
                 self.running.watch_group(group)
-        signals = StopSignals(self.request_stop, lambda: self._inline, self._grace)
+        signals = self._signals = StopSignals(self.request_stop, lambda: self._inline, self._grace)
         token = close_blocks()
         try:
             with signals, Heartbeat(self.store, self.lease, self._deliver, self._lost):
@@ -182,7 +182,7 @@ class Drive:
             self._arrived.put(attempt)
         finally:
             self._inline = False
-        if isinstance(attempt.error, BrokenOff) and self._stopping is None:
+        if isinstance(attempt.error, BrokenOff) and self._signals.received is None:
             self._told("stop", "the drive around it was stopped")  # a run inside a task's body
 
     # Waiting.

@@ -123,6 +123,8 @@ def resume(
         if state.status == FAILED:
             _check_divergence(state, code, accept)
             drive.journal.emit("RunResumed", data=encode_fields(asked))
+            # Cancels that came too late, while the run was failing by itself: who resumes it wants it to go on.
+            drive.journal.consume = [message.id for message in store.inbox(run_id) if message.kind == "cancel"]
             _follow(drive.journal, code, accept)
             if policy is None:
                 reopen_failures(drive.journal, "the run was resumed")
@@ -178,7 +180,9 @@ def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
 def _driven(drive: Drive) -> Ended:
     if drive.state.created is not drive.journal.batch[0]:
         for message in drive.store.inbox(drive.state.run_id):
-            if message.kind == "cancel":  # it came while nobody drove the run
+            if (
+                message.kind == "cancel" and message.id not in drive.journal.consume
+            ):  # it came while nobody drove the run
                 cancel_run(drive.journal, message)
                 return Ended(drive.state, drive.recorder.causes)
     try:
