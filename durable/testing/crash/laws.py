@@ -76,15 +76,17 @@ def successes_are_true(found: Evidence) -> Iterator[str]:
 
 
 def successes_are_final(found: Evidence) -> Iterator[str]:
-    """Nothing starts, or is recorded, for a task after its success, unless it was reopened."""
-    done = set()
-    for event in found.events:
-        if event.type == "TaskReopened":
-            done.discard(event.task_id)
-        elif event.type.startswith("Task") and event.task_id in done:
-            yield f"seq {event.seq}: {event.type} of {event.task_id!r} follows its success"
-        elif event.type == "TaskSucceeded":
-            done.add(event.task_id)
+    """Nothing is recorded for a task after its success, unless a policy asked for it again."""
+    done: set[str | None] = set()
+    for batch in _appends(found):
+        asked = any(event.type == "GroupRetryRequested" for event in batch)
+        for event in batch:
+            if event.task_id in done and event.type == "TaskReopened" and asked:
+                done.discard(event.task_id)
+            elif event.task_id in done and event.type.startswith("Task"):
+                yield f"seq {event.seq}: {event.type} of {event.task_id!r} follows its success"
+            elif event.type == "TaskSucceeded":
+                done.add(event.task_id)
 
 
 def one_verdict_a_round(found: Evidence) -> Iterator[str]:
@@ -101,14 +103,19 @@ def one_verdict_a_round(found: Evidence) -> Iterator[str]:
 
 def effects_come_with_their_cause(found: Evidence) -> Iterator[str]:
     """What an attempt or a policy wrote is in the same append as the success or verdict it belongs to."""
-    begin = 0
-    for last in found.appends:
-        batch = found.events[begin:last]
-        begin = last
+    for batch in _appends(found):
         causes = {event.task_id for event in batch if event.type in _CAUSES}
         for event in batch:
             if event.type in ("ChannelWritten", "MetadataWritten") and event.task_id not in {None, *causes}:
                 yield f"seq {event.seq}: what {event.task_id!r} wrote was committed without its success"
+
+
+def _appends(found: Evidence) -> Iterator[Sequence[Event]]:
+    """The log, append by append."""
+    begin = 0
+    for last in found.appends:
+        yield found.events[begin:last]
+        begin = last
 
 
 _CAUSES = frozenset({"TaskSucceeded", "GroupSucceeded", "GroupFailed", "GroupRetryRequested"})

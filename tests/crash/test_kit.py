@@ -1,0 +1,140 @@
+"""The crash kit itself: each law is broken by something, and the kit says what, where and how to see it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from durable.core.events import Event
+from durable.testing import CrashKit, Kill, Outcome, Report, Workload
+from durable.testing.crash.laws import LAWS, Evidence, breaches
+from durable.testing.crash.witness import ACKNOWLEDGED, RETURNED, STARTED, Line
+
+
+def events(*kinds: str) -> list[Event]:
+    """Events of one task, ``t``, or of one group, ``g``, in its first attempt."""
+    return [Event(seq, seq, kind, "g" if kind.startswith("Group") else "t", 1) for seq, kind in enumerate(kinds, 1)]
+
+
+def lines(*found: tuple[str, int]) -> list[Line]:
+    """Lines of the witness about the task."""
+    return [Line(what, "run", "t", number, 1) for what, number in found]
+
+
+RAN = lines((ACKNOWLEDGED, 1), (STARTED, 1), (RETURNED, 1), (ACKNOWLEDGED, 2))
+DONE = events("TaskStarted", "TaskSucceeded")
+
+BROKEN: dict[str, list[Evidence]] = {
+    "nothing_acknowledged_is_lost": [Evidence(DONE[:1], [1], RAN)],
+    "logs_only_grow": [
+        Evidence(DONE, [1, 2], RAN, before=events("TaskStarted", "TaskFailed")),
+        Evidence(DONE, [1, 2], RAN, before=events("TaskStarted", "TaskSucceeded", "RunSucceeded")),
+    ],
+    "bodies_start_once_recorded": [
+        Evidence([], [], lines((STARTED, 1))),
+        Evidence(DONE, [1, 2], lines((STARTED, 1), (ACKNOWLEDGED, 1), (RETURNED, 1))),
+        Evidence(DONE, [1, 2], [*RAN, *lines((STARTED, 1))]),
+    ],
+    "successes_are_true": [Evidence(DONE, [1, 2], lines((ACKNOWLEDGED, 1), (STARTED, 1)))],
+    "successes_are_final": [
+        Evidence(events("TaskStarted", "TaskSucceeded", "TaskInterrupted"), [3], RAN),
+        Evidence(events("TaskStarted", "TaskSucceeded", "TaskReopened"), [3], RAN),
+    ],
+    "one_verdict_a_round": [Evidence(events("GroupStarted", "GroupFailed", "GroupSucceeded"), [3], [])],
+    "effects_come_with_their_cause": [Evidence(events("TaskStarted", "ChannelWritten", "TaskSucceeded"), [2, 3], RAN)],
+}
+
+
+def test_every_law_is_broken_below() -> None:
+    """No law goes without a test."""
+    assert set(BROKEN) == {law.__name__ for law in LAWS}
+    assert not breaches(Evidence(DONE, [1, 2], RAN, DONE[:1]))
+    asked = [*DONE, Event(3, 3, "GroupRetryRequested", "g"), Event(4, 4, "TaskReopened", "t")]
+    assert not breaches(Evidence(asked, [1, 2, 4], RAN))
+
+
+@pytest.mark.parametrize(("law", "found"), [(law, found) for law, cases in BROKEN.items() for found in cases])
+def test_a_breach_is_named(law: str, found: Evidence) -> None:
+    """By its law, and only by it."""
+    assert [line.rpartition("(")[2] for line in breaches(found)] == [f"{law})"]
+
+
+def write(folder: Path, body: str) -> Workload:
+    """A workload of two tasks of which the second has this body."""
+    file = folder / "flow.py"
+    file.write_text(
+        "import os, sys, time\nfrom durable import task, workflow\n\n"
+        "@task\ndef first(): return 1\n\n"
+        f"@task\ndef second(first):\n    {body}\n\n"
+        "with workflow('flow') as wf:\n    first >> second\n"
+    )
+    return Workload(str(file))
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_result_that_differs_is_reported(tmp_path: Path, fresh: bool) -> None:
+    """With the kills, the difference, the log's place and the way to repeat it."""
+    with CrashKit(write(tmp_path, "return os.getpid()"), place=tmp_path, fresh=fresh) as kit:
+        report = kit.run_killed([Kill.before(4), Kill.at(0.0)])
+    assert (report.runs, report.kills, report.landed) == (1, 2, 2)
+    with pytest.raises(AssertionError, match=r"killed at \[Kill.before\(4\), Kill.at\(0.000000\)\]") as raised:
+        report.check()
+    text = str(raised.value)
+    assert "its process said" in text
+    assert f"CrashKit({kit.workload!r}{', fresh=True' if fresh else ''}).run_killed([Kill.before(4)," in text
+    url = report.shortfalls[0].store
+    assert url in text
+    assert Path(url.removeprefix("sqlite:///")).exists()
+
+
+def test_a_hung_process_is_reported(tmp_path: Path) -> None:
+    """It is killed when the timeout is over."""
+    with CrashKit(write(tmp_path, "time.sleep(60)"), place=tmp_path, timeout=0.5) as kit:
+        trial = kit.trial()
+        assert trial.drive().hung
+        assert any("hung" in problem for problem in trial.problems)
+        with pytest.raises(AssertionError, match="does not run unkilled"):
+            kit.boundaries()
+
+
+def test_what_bodies_print_and_read_disturbs_nobody(tmp_path: Path) -> None:
+    """It goes to a file, and standard input is empty."""
+    body = "print('out'); print('err', file=sys.stderr, flush=True); return sys.stdin.read()"
+    for fresh in (False, True):
+        with CrashKit(write(tmp_path, body), place=tmp_path, fresh=fresh) as kit:
+            exit = kit.trial().drive()
+            assert exit.said is not None
+            assert exit.said.result == ("json", b'""')
+            (output,) = tmp_path.glob("*/output.txt")
+            assert output.read_text().split("\n")[0] in ("out", "err")
+        assert not list(tmp_path.glob("*/output.txt"))  # nothing failed, so nothing stays
+
+
+def test_surroundings_are_those_of_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forks of the warm process see the environment and the folder that the test has set since."""
+    monkeypatch.setenv("CRASH_KIT_TEST", "now")
+    monkeypatch.chdir(tmp_path)
+    body = "return [os.environ['CRASH_KIT_TEST'], os.getcwd()]"
+    with CrashKit(write(tmp_path, body), place=tmp_path) as kit:
+        exit = kit.trial().drive()
+        assert exit.said is not None
+        assert exit.said.result == ("json", f'["now","{tmp_path}"]'.encode())
+
+
+def test_outcomes_are_compared_loosely_on_demand() -> None:
+    """Members may differ then, the run and the verdicts may not."""
+    one = Outcome("succeeded", {"a": "succeeded"}, {"g": "succeeded"})
+    other = Outcome("succeeded", {"a": "cancelled"}, {"g": "succeeded"})
+    assert one.differences(other) == ["tasks: 'a' is 'cancelled', not 'succeeded'"]
+    assert one.differences(other, loose=True) == []
+    failed = Outcome("failed", {"a": "succeeded"}, {"g": "failed"})
+    assert len(one.differences(failed, loose=True)) == 2
+
+
+def test_reports_add_up() -> None:
+    """And say what they hold."""
+    both: Sequence[Report] = (Report(1, 2, 1, 0.5), Report(2, 2, 2, 1.0))
+    assert str(both[0] + both[1]) == "3 runs, 3 of 4 kills landed, 0 went wrong, 1.5 s"
+    assert eval(repr(Kill.at(0.25))) == Kill.at(0.25)
