@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -153,7 +154,9 @@ class Machine:
 
     def _complete(self, node: int, random: Random) -> None:
         name, attempt = self.state.graph.ids[node], self.state.attempts[node]
-        kind = random.choice(("TaskSucceeded",) * 5 + ("TaskFailed", "TaskTimedOut", "TaskInterrupted", "TaskRetryScheduled"))
+        kind = random.choice(
+            ("TaskSucceeded",) * 5 + ("TaskFailed", "TaskTimedOut", "TaskInterrupted", "TaskRetryScheduled")
+        )
         if kind == "TaskRetryScheduled":
             self.emit(kind, name, attempt, due=self.now + random.randrange(1, 2_000))
         elif kind == "TaskInterrupted":
@@ -185,7 +188,7 @@ def definitions(draw: st.DrawFn) -> Definition:
             lines = []
             for _ in range(draw(st.integers(1, 3))):
                 line = tuple(item(depth - 1) for _ in range(draw(st.integers(1, 2))))
-                edges.extend(zip(line, line[1:], strict=False))
+                edges.extend(pairwise(line))
                 lines.append(line)
             early = draw(st.sampled_from(((False, False), (False, False), (True, False), (False, True))))
             limit = draw(st.sampled_from((None, 1, 2)))

@@ -19,7 +19,9 @@ def offers(frontier: Frontier) -> dict[str, Any]:
     nodes = frontier.state.nodes
     startable = {PENDING, INTERRUPTED, WAITING}
     queued = [node for lane in frontier.lanes.values() for node in lane] + list(frontier.suspects)
-    queued += [node for when, node in frontier.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING]
+    queued += [
+        node for when, node in frontier.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING
+    ]
     return {
         "start": {node for node in queued if nodes[node] in startable},
         "open": {node for node in frontier.to_open if nodes[node] == PENDING},
@@ -207,7 +209,10 @@ def test_a_waiting_task_wakes_the_driver_when_it_is_due() -> None:
 def test_a_suspects_last_try_runs_alone() -> None:
     """A task whose interruptions used up all attempts but one waits until nothing else runs, and nothing joins it."""
     definition = Definition(
-        "w", None, (TaskSpec("a", max_attempts=2), TaskSpec("b"), TaskSpec("c")), (GroupSpec("g", (("a",), ("b",), ("c",))),)
+        "w",
+        None,
+        (TaskSpec("a", max_attempts=2), TaskSpec("b"), TaskSpec("c")),
+        (GroupSpec("g", (("a",), ("b",), ("c",))),),
     )
     machine = opened(definition, default_limit=1)
     assert decided(machine) == ["a"]

@@ -31,7 +31,9 @@ def test_fields_that_are_none_are_left_out() -> None:
     assert Event(1, 1, "x").fields == {}
 
 
-@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")) | st.integers(-9, 9)))
+@given(
+    st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")) | st.integers(-9, 9))
+)
 def test_fields_come_back_as_they_were(fields: dict[str, object]) -> None:
     """``data`` is a JSON object and decodes to what was encoded."""
     assert Event(1, 1, "x", data=encode_fields(fields)).fields == fields

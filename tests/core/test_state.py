@@ -41,7 +41,7 @@ def test_an_unknown_log_format_is_refused_by_name() -> None:
 def test_an_event_about_nothing_defined_is_refused() -> None:
     """It names the task and the position."""
     machine = Machine(TWO)
-    with pytest.raises(LogCorrupt, match="TaskStarted names something.*task nobody, seq 2"):
+    with pytest.raises(LogCorrupt, match=r"TaskStarted names something.*task nobody, seq 2"):
         machine.emit("TaskStarted", "nobody", 1)
 
 

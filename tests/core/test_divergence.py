@@ -1,0 +1,99 @@
+"""Divergence: differences before the frontier stop a resume, all others are reported and followed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from durable.core.divergence import compare
+from durable.core.graph import Definition, GroupSpec, TaskSpec
+from tests.core.machine import Machine, tasks
+
+CHAIN = Definition("w", None, tasks("a", "b", "c"), (), (("a", "b"), ("b", "c")))
+GROUP = Definition("w", None, tasks("a", "b", "c"), (GroupSpec("g", (("a",), ("b",))),), (("g", "c"),))
+
+
+def after_a(definition: Definition = CHAIN) -> Machine:
+    machine = Machine(definition)
+    machine.run("a")
+    return machine
+
+
+def started_group() -> Machine:
+    machine = Machine(GROUP)
+    machine.emit("GroupStarted", "g")
+    machine.run("a")
+    return machine
+
+
+def test_the_same_definition_does_not_differ() -> None:
+    """Nothing is found, nothing is recorded."""
+    assert not compare(after_a().state, CHAIN).any
+
+
+BC = (("a", "b"), ("b", "c"))
+HAS_RUN_CHANGED = {
+    "a: has run and is not in the workflow any more (renamed": Definition(
+        "w", None, tasks("A", "b", "c"), (), (("A", "b"),)
+    ),
+    "a: has run and is not in": Definition("w", None, tasks("b", "c"), (), (("b", "c"),)),
+    "a: followed nothing, follows z": Definition("w", None, tasks("z", "a", "b", "c"), (), (("z", "a"), *BC)),
+    "a: was a task and is a group": Definition("w", None, tasks("x", "b", "c"), (GroupSpec("a", (("x",),)),), BC),
+    "a: was in group none, is in g": Definition("w", None, tasks("a", "b", "c"), (GroupSpec("g", (("a",),)),), BC),
+}
+
+
+@pytest.mark.parametrize("named", HAS_RUN_CHANGED)
+def test_what_has_run_may_not_be_renamed_removed_or_rewired(named: str) -> None:
+    """Each is a difference before the frontier, and names the task."""
+    found = compare(after_a().state, HAS_RUN_CHANGED[named])
+    assert any(line.startswith(named) for line in found.before), found.before
+
+
+@pytest.mark.parametrize(
+    ("live", "named"),
+    [
+        (Definition("w", None, tasks("a", "b", "c", "d"), (), (("a", "b"), ("b", "c"), ("c", "d"))), "d: new"),
+        (Definition("w", None, tasks("a", "b"), (), (("a", "b"),)), "c: removed before it started"),
+        (Definition("w", None, tasks("a", "b", "c"), (), (("a", "b"), ("a", "c"))), "c: followed b, follows a now"),
+        (Definition("w", "2", tasks("a", "b", "c"), (), CHAIN.edges), "workflow version: None -> 2"),
+        (Definition("w", None, tasks("a", "c", "b"), (), CHAIN.edges), "order of tasks"),
+    ],
+)  # fmt: skip
+def test_what_has_not_started_may_change(live: Definition, named: str) -> None:
+    """Reported, not refused."""
+    found = compare(after_a().state, live)
+    assert found.before == []
+    assert any(line.startswith(named) for line in found.reported), found.reported
+
+
+@pytest.mark.parametrize(("setting", "value"), [("fingerprint", "new"), ("timeout", 5.0), ("max_attempts", 7)])
+def test_new_code_and_new_settings_are_reported_and_followed(setting: str, value: Any) -> None:
+    """Also for a task that has succeeded: fixes take effect, results stand."""
+    live = Definition("w", None, (TaskSpec("a", **{setting: value}), *tasks("b", "c")), (), CHAIN.edges)
+    found = compare(after_a().state, live)
+    assert found.before == []
+    assert len(found.reported) == 1
+    assert found.reported[0].startswith("a: ")
+    assert found.code_changed == (["a"] if setting == "fingerprint" else [])
+
+
+def test_arguments_may_change_until_the_task_has_succeeded_with_them() -> None:
+    """A result under other arguments would mean something else."""
+    recorded = Definition("w", None, (TaskSpec("a", args="1"), TaskSpec("b", args="1")), (), (("a", "b"),))
+    live = Definition("w", None, (TaskSpec("a", args="2"), TaskSpec("b", args="2")), (), (("a", "b"),))
+    found = compare(after_a(recorded).state, live)
+    assert found.before == ["a: bound arguments changed after it succeeded with the old ones"]
+    assert found.reported == ["b: bound arguments changed"]
+
+
+def test_a_started_group_keeps_its_members() -> None:
+    """Members identify results; policies and settings may change."""
+    live = Definition("w", None, tasks("a", "b", "c", "d"), (GroupSpec("g", (("a",), ("b",), ("d",))),), (("g", "c"),))
+    assert [line[:18] for line in compare(started_group().state, live).before] == ["g: members changed"]
+    assert compare(Machine(GROUP).state, live).before == []
+    for setting, value in (("policy", "best_effort"), ("limit", 3), ("timeout", 9.0), ("fail_fast", True)):
+        live = Definition("w", None, GROUP.tasks, (GroupSpec("g", (("a",), ("b",)), **{setting: value}),), GROUP.edges)
+        found = compare(started_group().state, live)
+        assert (found.before, len(found.reported)) == ([], 1), setting
