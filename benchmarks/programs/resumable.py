@@ -1,0 +1,42 @@
+"""A user's script that is killed and started again: the same command both times.
+
+    python resumable.py FOLDER COUNT
+
+After COUNT no-op tasks a task is reached that, the first time, tells so and waits to be killed; when
+the script is started again, it notes the moment and returns. Not part of a package on purpose, so
+that starting it costs what a user's script costs.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from durable import chain, task, workflow
+
+FOLDER = Path(sys.argv[1])
+COUNT = int(sys.argv[2])
+
+
+@task
+def noop() -> None:
+    """Do nothing."""
+
+
+@task
+def reached() -> None:
+    """Wait to be killed; the second time, note when this line was reached."""
+    moment = time.monotonic_ns()
+    mark = FOLDER / "reached"
+    if not mark.exists():
+        mark.touch()
+        time.sleep(600)
+    (FOLDER / "resumed").write_text(str(moment), encoding="utf-8")
+
+
+with workflow("resumable", store=FOLDER / "runs.db") as flow:
+    chain(*[noop(task_id=f"t{number}") for number in range(COUNT)], reached)
+
+if __name__ == "__main__":
+    flow.execute(run_id="run")
