@@ -77,8 +77,9 @@ def prepare(peer: Peer, tell: Callable[[str], None]) -> Environment:
         tell(f"    installing {' '.join(peer.packages)}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.packages)
-        for command in ((sys.executable, "-m", "venv", folder), install):
+        venv: list[str | Path] = [sys.executable, "-m", "venv", folder]
+        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        for command in (venv, [*pip, *peer.packages]):
             outcome = isolated.run(command, ROOT, isolated.environment(), INSTALL_SECONDS)
             if outcome.code:
                 lines = outcome.output.strip().splitlines() or ["no reason given"]

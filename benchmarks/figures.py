@@ -51,13 +51,13 @@ class Table:
     missing: dict[str, str] = field(default_factory=dict)
 
     def better_than_ours(self) -> list[str]:
-        """Return the names of those whose median is better than durable's best, yardsticks left out."""
+        """Return those whose median is better than durable's best, yardsticks left out, with what survives."""
         ours = [median(line.values) for line in self.lines if line.ours and line.values]
         if not ours:
             return []
         best = max(ours) if self.higher_is_better else min(ours)
         return [
-            line.name
+            f"{line.name} (survives {line.durability})" if line.durability else line.name
             for line in self.lines
             if line.values
             and not line.ours
@@ -73,7 +73,7 @@ def ratios(values: Sequence[float], yardstick: Sequence[float]) -> list[float]:
 
 def number(value: float) -> str:
     """Return a figure as people read it: three digits that count."""
-    if value >= 1000:
+    if value >= 999.5:
         return f"{value:,.0f}"
     if value >= 100:
         return f"{value:.0f}"

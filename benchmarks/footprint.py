@@ -116,9 +116,7 @@ def _add_slope(
         table.missing[contender.name] = str(error)
         return
     value = (found[1] - found[0]) / (settings.small - half)
-    table.lines.append(
-        Line(contender.name, contender.durability, [value], ours=contender.ours, yardstick=contender.yardstick)
-    )
+    table.lines.append(Line(contender.name, values=[value], ours=contender.ours, yardstick=contender.yardstick))
 
 
 def _count_syncs(folder: Path) -> Answer:

@@ -20,7 +20,7 @@ from tools import isolated
 
 FULL = "power loss"
 NORMAL = "kill; not power loss"
-NONE = "nothing: kept in memory"
+NONE = "nothing"
 
 
 class Unable(Exception):
@@ -102,7 +102,7 @@ def measure(
     with fresh_folder(parent) as folder:
         chosen = {**contender.options, **(options or {})}
         job = Job(work, count, contender.window, contender.synchronous, str(folder), chosen)
-        command = [*prefix, contender.python, "-m", contender.module, json.dumps(job)]
+        command: list[str | Path] = [*prefix, contender.python, "-m", contender.module, json.dumps(job)]
         outcome = isolated.run(command, folder, environment(), limit)
         answers = [line for line in outcome.output.splitlines() if line.startswith(ANSWER)]
         if outcome.code or not answers:

@@ -27,7 +27,7 @@ class Job(NamedTuple):
 
     Attributes:
         work: "chain", tasks one after another; or "group", members of one group.
-        count: how many no-op tasks.
+        tasks: how many no-op tasks.
         window: how many members of the group may be in flight.
         synchronous: "full" or "normal", as SQLite means it.
         folder: where the program may write; empty at first.
@@ -35,7 +35,7 @@ class Job(NamedTuple):
     """
 
     work: str
-    count: int
+    tasks: int
     window: int
     synchronous: str
     folder: str
@@ -58,5 +58,5 @@ def serve(execute: Callable[[Job, int, str], Answer]) -> None:
     """
     job = Job(*json.loads(sys.argv[1]))
     if job.options.get("warm_up", True):
-        execute(job, min(WARM_UP, job.count), WARM_UP_NAME)
-    print(ANSWER + json.dumps(execute(job, job.count, MEASURED_NAME)), flush=True)
+        execute(job, min(WARM_UP, job.tasks), WARM_UP_NAME)
+    print(ANSWER + json.dumps(execute(job, job.tasks, MEASURED_NAME)), flush=True)

@@ -17,7 +17,9 @@ what cannot be compared."""
 
 def as_markdown(table: Table) -> str:
     """Return one table, with its notes."""
-    yardsticks = list(dict.fromkeys(name for line in table.lines for name in line.ratios))
+    compared = {name: None for line in table.lines for name in line.ratios}
+    named = [line.name for line in table.lines if line.name in compared]
+    yardsticks = [*named, *(name for name in compared if name not in named)]
     durability = any(line.durability for line in table.lines)
     head = ["", *(["survives"] if durability else []), table.unit, *(f"/ {name}" for name in yardsticks)]
     rows = [

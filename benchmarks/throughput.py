@@ -58,7 +58,8 @@ def growth(settings: Settings) -> Table:
     for work, contender in (("chain", raw), ("chain", chain), ("group", group)):
         for size in sizes:
             name = f"{contender.name}, {size:,} tasks"
-            entries.append(Entry(name, _once(settings, contender, work, size), settings.repetitions))
+            times = settings.peer_repetitions if size == settings.huge else settings.repetitions
+            entries.append(Entry(name, _once(settings, contender, work, size), times))
             makers.append((name, contender, size))
     series, unable = take_turns(entries, settings.tell)
     table = Table("growth", "Cost of one task as runs grow, synchronous=NORMAL", "us a task", False, missing=unable)

@@ -6,7 +6,6 @@ import time
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-
 _SLICE = 0.25
 """Seconds of one wait: a signal that comes just before a wait begins is not handled before it is over."""
 

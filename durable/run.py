@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shlex
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -48,7 +49,7 @@ class Run:
         self.store = store
         self.run_id = run_id
         self.workflow: Blueprint | None = None
-        self._owned = owned
+        self._let_go = weakref.finalize(self, store.close) if owned else None
         self._state: RunState | None = None
         self._causes: Mapping[int, BaseException] = {}
 
@@ -143,7 +144,7 @@ class Run:
             grace: seconds that running bodies get when SIGINT or SIGTERM asks to stop.
         """
         info = self.info
-        if info.status in ("succeeded", "cancelled"):
+        if info.status in ("succeeded", "cancelled") and policy is None:
             return self
         workflow = workflow or self.workflow or self._load_workflow(info)
         self.workflow = workflow
@@ -163,13 +164,15 @@ class Run:
 
     def resume_command(self) -> str:
         """The command that resumes this run."""
+        if self.store.url.startswith("memory:"):
+            return f"wf.resume({self.run_id!r}, store=...)"
         store = "" if self.store.url == _normal(default_url()) else f" --store {shlex.quote(self.store.url)}"
         return f"durable resume {shlex.quote(self.run_id)}{store}"
 
     def close(self) -> None:
         """Let go of the store, if the run opened it."""
-        if self._owned:
-            self.store.close()
+        if self._let_go is not None:
+            self._let_go()
 
     def __enter__(self) -> Run:
         return self
@@ -303,7 +306,7 @@ def _new_id(workflow: str, store: Store) -> str:
     from durable.core.events import EPOCH
 
     when = EPOCH + timedelta(microseconds=store.clock.now())
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", workflow).strip("-.")[:80].replace("..", ".") or "run"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", workflow).strip("-")[:80] or "run"
     return f"{name}-{when:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 

@@ -1,6 +1,6 @@
 """DBOS Transact with SQLite: each task is a step of one workflow, called by ``DBOS.run_step``.
 
-A group is awaited in batches of the window, as DBOS's documentation shows for steps in parallel.
+A group is awaited by ``asyncio.gather`` in batches of the window, as steps have no limit of their own.
 
 Options: ``journal``: "delete" (what DBOS leaves as SQLite has it) or "wal" (set on the file beforehand).
 """

@@ -1,7 +1,7 @@
 """LangGraph with SqliteSaver and ``durability="sync"``: a checkpoint a step, before the next step begins.
 
-The chain is one node in a loop, which is faster here than a graph of as many nodes; its state is one
-number. The group is one step that sends to a node so many times; each member's write is recorded.
+The chain is one node in a loop, which spares it a graph of as many nodes; its state is one number.
+The group is one step that sends to a node so many times; each member's write is recorded.
 """
 
 from __future__ import annotations

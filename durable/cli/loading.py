@@ -52,7 +52,7 @@ def load(file: str, name: str | None) -> Blueprint:
 
 @contextmanager
 def own_modules(file: str | None) -> Iterator[None]:
-    """Let a file import from its own folder; afterwards forget that: the next one may have modules of the same names."""
+    """Let a file import from its folder, and forget that afterwards: the next may have modules of the same names."""
     import sys
 
     folder = os.path.join(os.path.dirname(os.path.realpath(file or "")), "")

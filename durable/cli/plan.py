@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from durable.definition.blueprint import Blueprint
 
 _ACTIONS = ("reuse", "run", "blocked", "orphaned")
+_CHANGES = 20
 
 
 @click.command(short_help="Say what a resume would do, and why.")
@@ -98,7 +99,7 @@ def _row(item: PlanItem) -> tuple[str, ...]:
 
 def _headlines(plan: Plan) -> list[str]:
     """What matters most: whether a resume would go on, and how the code differs."""
-    from durable.cli.render import coloured, printable
+    from durable.cli.render import coloured
 
     lines = []
     code = _code(plan)
@@ -109,8 +110,15 @@ def _headlines(plan: Plan) -> list[str]:
     if plan.divergence:
         text = "the code diverges from what has run: a resume is refused unless it is told --accept-changes"
         lines.append(coloured(text, "red", bold=True))
-        lines += [f"  - {printable(line)}" for line in plan.divergence]
+        lines += _first(plan.divergence)
     if plan.reported:
         lines.append("changed since, and followed by a resume:")
-        lines += [f"  - {printable(line)}" for line in plan.reported]
+        lines += _first(plan.reported)
     return lines
+
+
+def _first(changes: list[str]) -> list[str]:
+    from durable.cli.render import printable
+
+    more = [f"  and {len(changes) - _CHANGES:,} more; --json shows all"] if len(changes) > _CHANGES else []
+    return [f"  - {printable(line)}" for line in changes[:_CHANGES]] + more

@@ -27,6 +27,7 @@ COLOURS = {
 
 _KEPT = "durable.stdout"
 _WHOLE = 60  # names up to this length are not wrapped, so that they can be copied
+_LEAST = 8
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -88,16 +89,14 @@ def _rich_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    names = max((len(row[0]) for row in rows), default=0)
     for number, head in enumerate(heads):
-        last = number == len(heads) - 1
-        whole = last or (number == 0 and names <= _WHOLE)
-        table.add_column(
-            head,
-            overflow="ellipsis" if last else "fold",
-            no_wrap=whole,
-            min_width=names if whole and not number else None,
-        )
+        cells = [head, *(row[number] for row in rows)]
+        width = max(map(len, cells))
+        if number == len(heads) - 1:
+            table.add_column(head, overflow="ellipsis", no_wrap=True)
+        else:
+            kept = width <= _WHOLE if number == 0 else not any(" " in cell for cell in cells)
+            table.add_column(head, overflow="fold", no_wrap=kept, min_width=width if kept else min(width, _LEAST))
     for row in rows:
         table.add_row(*(Text(cell, COLOURS.get(cell, "")) for cell in row))
     console().print(table)

@@ -67,9 +67,9 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 def nodes_of(state: RunState, status: str | None = None) -> list[int]:
-    """Return the nodes in definition order, only those of a status if one is given."""
+    """Return the nodes in the order in which they can run, only those of a status if one is given."""
     wanted = None if status is None else STATUSES.index(status)
-    return [node for node in state.graph.ordered() if wanted is None or state.nodes[node] == wanted]
+    return [node for node in state.graph.topological() if wanted is None or state.nodes[node] == wanted]
 
 
 def needs_attention(state: RunState, node: int) -> bool:

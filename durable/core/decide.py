@@ -8,7 +8,8 @@ How an outcome resolves the edges that leave a node:
 
 * success: *taken*; a node whose needs are all resolved, at least one of them taken, may start;
 * skipped, or ended otherwise under a verdict of success: *dead*; a node with only dead needs is skipped;
-* anything else, a skip in a failed group included: *blocked*; what depends on it cannot start until somebody resumes the run.
+* anything else, a skip in a failed group included: *blocked*; what depends on it cannot start until
+  somebody resumes the run.
 """
 
 from __future__ import annotations

@@ -20,11 +20,14 @@ class Divergence(msgspec.Struct, frozen=True):
         before: differences before the frontier; they need to be accepted.
         reported: differences that a resume follows: changed code, new tasks, settings.
         code_changed: ids of the tasks whose code differs.
+        added, removed: ids of the tasks that only the code, or only the record, has.
     """
 
     before: list[str] = []
     reported: list[str] = []
     code_changed: list[str] = []
+    added: list[str] = []
+    removed: list[str] = []
 
     @property
     def any(self) -> bool:
@@ -43,11 +46,13 @@ def compare(state: RunState, live: Definition) -> Divergence:
     if old.definition == live:
         return Divergence()
     new = Graph(live)
-    found = Divergence([], [], [])
+    found = Divergence([], [], [], [], [])
     for name, was in old.index.items():
         begun = state.nodes[was] not in (PENDING, SKIPPED)
         now = new.index.get(name)
         if now is None:
+            if not old.is_group(was):
+                found.removed.append(name)
             _missing(name, begun, found)
             continue
         if old.is_group(was) != new.is_group(now):
@@ -59,6 +64,7 @@ def compare(state: RunState, live: Definition) -> Divergence:
         else:
             _task(old.task(was), new.task(now), state.nodes[was] == SUCCEEDED, found)
     found.reported.extend(f"{name}: new" for name in new.index if name not in old.index)
+    found.added.extend(spec.id for spec in live.tasks if spec.id not in old.index)
     if old.definition.version != live.version:
         found.reported.append(f"workflow version: {old.definition.version} -> {live.version}")
     if not found.any:

@@ -98,7 +98,9 @@ EVENTS: dict[str, EventKind] = {
         "the definition, as JSON",
     ),
     "RunContinued": EventKind(
-        "run", "A new drive took over an interrupted run.", {"owner": "the drive", "found": "why it had stopped"}
+        "run",
+        "A new drive took over an interrupted run.",
+        {"owner": "the drive", "found": "why it had stopped", **_ASKED},
     ),
     "RunInterrupted": EventKind("run", "A drive stopped gracefully.", {"reason": "what stopped it"}),
     "RunResumed": EventKind("run", "A failed run was opened again, with fresh budgets.", _ASKED),
@@ -108,7 +110,7 @@ EVENTS: dict[str, EventKind] = {
     "DefinitionChanged": EventKind(
         "value",
         "From here on the run follows another version of the definition.",
-        {"changes": "what differs, one line each", "accepted": "whether it differs before the frontier"},
+        {"changes": "what differs, one line each", "accepted": "whether it differs before the frontier", **_ASKED},
         "the definition, as JSON",
     ),
     "TaskStarted": EventKind("task", "An attempt was handed to an executor."),

@@ -10,6 +10,7 @@ line of nodes (a task, a chain, a nested group); its last node, its *end*, gives
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import msgspec
@@ -190,6 +191,23 @@ class Graph:
                 order.append(groups.pop(0))
             order.append(task)
         return order + groups
+
+    def topological(self) -> list[int]:
+        """All nodes, each after what it follows and each group before its members; else in definition order."""
+        waits = list(self.needs)
+        place = {node: number for number, node in enumerate(self.ordered())}
+        free = [(place[node], node) for node, needs in enumerate(waits) if not needs]
+        heapify(free)
+        order: list[int] = []
+        while free:
+            node = heappop(free)[1]
+            order.append(node)
+            opened = [line[0] for line in self.members.get(node, ())]
+            for target in [*self.after[node], *opened]:
+                waits[target] -= 1
+                if not waits[target]:
+                    heappush(free, (place[target], target))
+        return order
 
     def _tasks_of(self, group: int) -> Iterator[int]:
         return (node for node in self.subtree(group) if node < self.tasks)

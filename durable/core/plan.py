@@ -99,44 +99,63 @@ def make_plan(
         errors: one line for each failed task.
     """
     changed, errors = set(divergence.code_changed), errors or {}
-    items = [_group(state, node) if state.graph.is_group(node) else _task(state, node, changed, gone, errors, driven)
-             for node in state.graph.ordered()]  # fmt: skip
-    items += [PlanItem(name, "orphaned", f"{STATUSES[status]} under an earlier definition")
-              for name, (status, _) in state.orphans.items()]  # fmt: skip
-    return Plan(
-        state.run_id, state.graph.definition.workflow, status, items, divergence.before, divergence.reported, driven
-    )
+    removed = {*gone, *divergence.removed}
+    items = [
+        _group(state, node)
+        if state.graph.is_group(node)
+        else _task(state, node, changed, removed, errors, driven, status == "failed")
+        for node in state.graph.topological()
+    ]
+    items += [
+        PlanItem(name, "orphaned", f"{STATUSES[before]} under an earlier definition")
+        for name, (before, _) in state.orphans.items()
+    ]
+    items += [PlanItem(name, "blocked", "new") for name in divergence.added]
+    workflow = state.graph.definition.workflow
+    return Plan(state.run_id, workflow, status, items, divergence.before, divergence.reported, driven)
 
 
 def _task(
-    state: RunState, node: int, changed: Collection[str], gone: Collection[str], errors: Mapping[str, str], driven: bool
+    state: RunState,
+    node: int,
+    changed: Collection[str],
+    gone: Collection[str],
+    errors: Mapping[str, str],
+    driven: bool,
+    reopened: bool,
 ) -> PlanItem:
     name, status = state.graph.ids[node], state.nodes[node]
     code = " (its code was not found)" if name in gone else " (code changed since)" if name in changed else ""
     if status == SUCCEEDED:
         return PlanItem(name, "reuse", f"succeeded{code}", state.seconds(node))
-    if name in gone and status != PENDING:
-        return PlanItem(name, "orphaned", f"{STATUSES[status]}; its code was not found")
-    if status in _BAD or status == SKIPPED:
-        if state.settled(node) or (status == SKIPPED and not state.in_failed_group(node)):
-            seconds = state.seconds(node) if status in _BAD else 0.0
-            return PlanItem(
-                name, "reuse", f"{STATUSES[status]}, and settled by a verdict" if status in _BAD else "skipped", seconds
-            )
-        said = f": {errors[name]}" if name in errors else ""
-        return PlanItem(name, "run", f"{STATUSES[status]}{said}{code}")
+    if name in gone:
+        return PlanItem(name, "orphaned", f"{STATUSES[status]}; it is not there any more")
+    if status in _BAD:
+        return _bad_task(state, node, f": {errors[name]}" if name in errors else "", code, reopened)
+    if status == SKIPPED:
+        again = reopened and not state.settled(node) and state.in_failed_group(node)
+        return PlanItem(name, "run" if again else "reuse", f"skipped{code if again else ''}")
+    number = state.attempts[node]
     if status == RUNNING:
-        return PlanItem(
-            name, "run", f"{'running now' if driven else 'interrupted'} in attempt {state.attempts[node]}{code}"
-        )
+        return PlanItem(name, "run", f"{'running now' if driven else 'interrupted'} in attempt {number}{code}")
     if status == INTERRUPTED:
-        return PlanItem(name, "run", f"interrupted in attempt {state.attempts[node]}{code}")
+        return PlanItem(name, "run", f"interrupted in attempt {number}{code}")
     if status == WAITING:
-        return PlanItem(name, "run", f"waiting for attempt {state.attempts[node] + 1}{code}")
+        return PlanItem(name, "run", f"waiting for attempt {number + 1}{code}")
     missing = _missing(state, node)
     if missing:
         return PlanItem(name, "blocked", f"follows {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}")
     return PlanItem(name, "run", f"not started{code}")
+
+
+def _bad_task(state: RunState, node: int, said: str, code: str, reopened: bool) -> PlanItem:
+    """A task that ended without success: only a failed run's resume runs it again, and only if nothing settled it."""
+    name, status = state.graph.ids[node], STATUSES[state.nodes[node]]
+    if state.settled(node):
+        return PlanItem(name, "reuse", f"{status}, and settled by a verdict", state.seconds(node))
+    if reopened:
+        return PlanItem(name, "run", f"{status}{said}{code}")
+    return PlanItem(name, "reuse", f"{status}{said}; recorded, and judged with the others", state.seconds(node))
 
 
 def _group(state: RunState, node: int) -> PlanItem:

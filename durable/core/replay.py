@@ -17,17 +17,18 @@ import msgspec
 
 from durable.core import channel
 from durable.core.events import Event
+from durable.core.fold import apply
 from durable.core.graph import Graph
-from durable.core.state import ReadDefinition, RunState, apply
+from durable.core.state import ReadDefinition, RunState
 
 CHECKPOINT_FORMAT = 1
 
 _COLUMNS = ("attempts", "outcome", "started", "ended")
 _PLAIN = (
     "seq", "time", "status", "error_seq", "definition_seq", "drive_began", "steps", "metadata", "orphans",
-    "spent", "interrupted", "due", "driven", "policies",
+    "spent", "interrupted", "due", "driven", "rejudged",
 )  # fmt: skip
-_SPARSE = ("spent", "interrupted", "due", "driven", "policies")
+_SPARSE = ("spent", "interrupted", "due", "driven", "rejudged")
 
 
 def replay(state: RunState, events: Iterable[Event]) -> RunState:

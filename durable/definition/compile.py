@@ -78,8 +78,8 @@ class Compiled:
                 raise UnresolvedParameter(
                     f"nothing gives {name!r} its parameter {missing[0]!r}",
                     task_id=name,
-                    hint=f"Bind it ({name}({missing[0]}=...)), give it a default, pass it in initial=, "
-                    "or link the task after one of that name",
+                    hint=f"Bind it ({name}({missing[0]}=...)), give it a default, link it after a task of that name, "
+                    f"or give it as input: initial={{{missing[0]!r}: ...}}, durable run FILE --input {missing[0]}=...",
                 )
 
     def _task(self, task: Task[Any]) -> TaskSpec:
@@ -105,7 +105,7 @@ class Compiled:
             self.bound[task.task_id] = payload
         if payload is None or not payload.encoding.startswith("json"):
             return ""
-        return sha256(msgspec.json.encode(task.bound)).hexdigest()[:12]
+        return sha256(msgspec.json.encode(task.bound, order="sorted")).hexdigest()[:12]
 
     def _group(self, group: ParallelGroup) -> GroupSpec:
         name = group.task_id

@@ -164,10 +164,9 @@ class ParallelGroup(Linkable):
 
         workflow = Workflow(self.task_id)
         workflow.add(self)
-        run = workflow.start(**options)
-        if run.status != "succeeded":
+        with workflow.start(**options) as run:
             run.result()
-        return run.task_results(self.task_id)
+            return run.task_results(self.task_id)
 
     def __repr__(self) -> str:
         return f"<ParallelGroup {self.task_id}>"

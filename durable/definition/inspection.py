@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from durable.core.divergence import Divergence
 from durable.core.state import RunState
 from durable.core.transitions import FAILED, TIMED_OUT
@@ -15,11 +17,12 @@ def static_divergence(state: RunState) -> tuple[Divergence, set[str]]:
     Returns:
         What changed, and the ids of the tasks whose function is not in its file any more.
     """
-    found, gone = Divergence([], [], []), set()
+    now_in_file = cache(fingerprint_in_file)  # the members of a group share one function
+    found, gone = Divergence([], [], [], [], []), set()
     for spec in state.graph.definition.tasks:
         if not spec.source or ":" in spec.fingerprint:
             continue  # a declared version, or code without a file: only live code can tell
-        now = fingerprint_in_file(spec.source)
+        now = now_in_file(spec.source)
         if now is None:
             gone.add(spec.id)
             found.reported.append(f"{spec.id}: its function was not found in {spec.source.rpartition(':')[0]}")

@@ -23,14 +23,16 @@ class Signature(msgspec.Struct, frozen=True):
         names: parameters to be resolved, in order, the context left out.
         optional: those that have a default.
         context: the parameter that receives the context, or None.
-        positional: how many of ``names`` can only be passed by position.
+        positional: parameters that can only be passed by position, in order, the context among them.
+        defaults: the values that those have when nothing gives them.
         extra: whether the function takes ``**kwargs``.
     """
 
     names: tuple[str, ...]
     optional: frozenset[str]
     context: str | None = None
-    positional: int = 0
+    positional: tuple[str, ...] = ()
+    defaults: dict[str, Any] = {}
     extra: bool = False
 
 
@@ -53,11 +55,12 @@ def _signature(function: Callable[..., Any], inject_context: bool) -> Signature:
     if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__self__"):
         return _inspected(function, inject_context)
     count = code.co_argcount
-    names = list(code.co_varnames[: count + code.co_kwonlyargcount])
-    defaults = function.__defaults__ or ()
-    optional = set(names[count - len(defaults) : count]) | set(function.__kwdefaults__ or ())
+    names = code.co_varnames[: count + code.co_kwonlyargcount]
+    values = function.__defaults__ or ()
+    defaults = dict(zip(names[count - len(values) : count], values, strict=True)) | (function.__kwdefaults__ or {})
+    positional = names[: code.co_posonlyargcount]
     extra = bool(code.co_flags & 0x08)
-    return _made(function, names, optional, function.__annotations__, code.co_posonlyargcount, extra, inject_context)
+    return _made(function, names, defaults, function.__annotations__, positional, extra, inject_context)
 
 
 def _inspected(function: Callable[..., Any], inject_context: bool) -> Signature:
@@ -71,10 +74,10 @@ def _inspected(function: Callable[..., Any], inject_context: bool) -> Signature:
     named = [p for p in parameters if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
     return _made(
         function,
-        [p.name for p in named],
-        {p.name for p in named if p.default is not kinds.empty},
+        tuple(p.name for p in named),
+        {p.name: p.default for p in named if p.default is not kinds.empty},
         {p.name: p.annotation for p in named},
-        sum(p.kind is kinds.POSITIONAL_ONLY for p in named),
+        tuple(p.name for p in named if p.kind is kinds.POSITIONAL_ONLY),
         any(p.kind is kinds.VAR_KEYWORD for p in parameters),
         inject_context,
     )
@@ -82,10 +85,10 @@ def _inspected(function: Callable[..., Any], inject_context: bool) -> Signature:
 
 def _made(
     function: Callable[..., Any],
-    names: list[str],
-    optional: set[str],
+    names: tuple[str, ...],
+    defaults: dict[str, Any],
     annotations: dict[str, Any],
-    positional: int,
+    positional: tuple[str, ...],
     extra: bool,
     inject_context: bool,
 ) -> Signature:
@@ -97,10 +100,14 @@ def _made(
                 hint="Give it a first parameter, or leave inject_context out",
             )
         context = names[0]
-    if context is not None and names.index(context) < positional:
-        positional -= 1
-    kept = tuple(name for name in names if name != context)
-    return Signature(kept, frozenset(optional - {context}), context, positional, extra)
+    return Signature(
+        tuple(name for name in names if name != context),
+        frozenset(defaults) - {context},
+        context,
+        positional,
+        {name: defaults[name] for name in positional if name in defaults},
+        extra,
+    )
 
 
 def _is_context(annotation: Any) -> bool:

@@ -16,6 +16,9 @@ from durable.definition.expressions import Linkable
 from durable.definition.signature import signature_of
 from durable.errors import DefinitionError
 
+_COROUTINE = 0x80 | 0x200
+"""Flags of the code of ``async def``, with and without ``yield``."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -26,11 +29,11 @@ class Task(Linkable, Generic[F]):
         fn: the plain function.
         task_id: the id, unique in a workflow.
         bound: arguments bound by ``t(name=value)``.
-        retry, timeout, version, max_cycles: as given to ``@task``.
+        retry, timeout, version: as given to ``@task``.
         signature: what the function asks for.
     """
 
-    __slots__ = ("bound", "fn", "inject_context", "max_cycles", "retry", "signature", "task_id", "timeout", "version")
+    __slots__ = ("bound", "fn", "inject_context", "retry", "signature", "task_id", "timeout", "version")
 
     fn: F
     bound: Mapping[str, Any]
@@ -44,10 +47,14 @@ class Task(Linkable, Generic[F]):
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
         version: str | None = None,
-        max_cycles: int | None = None,
     ) -> None:
         if not callable(fn):
             raise DefinitionError(f"a task needs a function, not {fn!r}")
+        if getattr(getattr(fn, "__code__", None), "co_flags", 0) & _COROUTINE:
+            raise DefinitionError(
+                f"{getattr(fn, '__qualname__', fn)!r} is async, which tasks cannot be yet",
+                hint="Write def, and asyncio.run(...) inside",
+            )
         name = task_id if task_id is not None else getattr(fn, "__name__", type(fn).__name__)
         self.fn = fn
         self.task_id = check_id(name)
@@ -55,7 +62,6 @@ class Task(Linkable, Generic[F]):
         self.retry = retry
         self.timeout = check_seconds("timeout", timeout, self.task_id)
         self.version = version
-        self.max_cycles = max_cycles
         self.bound = {}
         self.signature = signature_of(fn, inject_context)
 
@@ -93,7 +99,6 @@ class Task(Linkable, Generic[F]):
         made.retry = self.retry
         made.timeout = self.timeout
         made.version = self.version
-        made.max_cycles = self.max_cycles
         made.signature = signature
         made.bound = {**self.bound, **bound}
         return made
@@ -115,7 +120,6 @@ def task(
     max_retries: int | None = None,
     timeout: float | None = None,
     version: str | None = None,
-    max_cycles: int | None = None,
 ) -> Callable[[F], Task[F]]: ...
 def task(
     fn: Any = None,
@@ -127,7 +131,6 @@ def task(
     max_retries: int | None = None,
     timeout: float | None = None,
     version: str | None = None,
-    max_cycles: int | None = None,
 ) -> Any:
     """Make a function a task: ``@task``, ``@task("id")`` or ``@task(id=..., timeout=...)``.
 
@@ -138,7 +141,6 @@ def task(
         max_retries: short for ``retry=RetryPolicy(max_attempts=max_retries + 1)``.
         timeout: seconds that one attempt may take.
         version: declared version of the code, used instead of a fingerprint of it.
-        max_cycles: how many iterations a loop over this task may have.
 
     Raises:
         DefinitionError: an id, number or combination that cannot be.
@@ -159,7 +161,6 @@ def task(
             retry=retry,
             timeout=timeout,
             version=version,
-            max_cycles=max_cycles,
         )
         block = open_block()
         if block is not None:

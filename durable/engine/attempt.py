@@ -113,7 +113,7 @@ class Attempt:
             named[signature.context] = self.make_context()
         if not signature.positional:
             return task.fn(**named)
-        first = [named.pop(name) for name in signature.names[: signature.positional] if name in named]
+        first = [named.pop(name) if name in named else signature.defaults[name] for name in signature.positional]
         return task.fn(*first, **named)
 
     def _given(self, name: str) -> bool:

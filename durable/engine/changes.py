@@ -5,7 +5,7 @@ Each is a list of ordinary events, one for each subject that moves, in one commi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -79,13 +79,15 @@ def reopen_failures(journal: Journal, why: str) -> None:
             journal.emit(kind, state.graph.ids[node], data=data)
 
 
-def rejudge_failures(journal: Journal, policy: Any, asked: dict[str, str | None]) -> list[str]:
+def rejudge_failures(journal: Journal, policy: Any, asked: Mapping[str, str | None], *, run_others: bool) -> list[str]:
     """Let failed groups be judged again over what is recorded, and other failures run again.
 
     Args:
         journal: of the run.
         policy: description of the policy that will judge.
         asked: actor and reason.
+        run_others: whether tasks that failed outside of groups may run again; not when they failed in a
+            drive that was interrupted, because then nobody has resumed the run since.
 
     Returns:
         The groups' ids.
@@ -93,8 +95,9 @@ def rejudge_failures(journal: Journal, policy: Any, asked: dict[str, str | None]
     state = journal.state
     failures = state.failures()
     groups = [node for node in failures if state.graph.is_group(node)]
-    inside = {inner for group in groups for inner in state.graph.subtree(group)}
-    for node in failures:
+    open_groups = [node for node in state.graph.members if state.nodes[node] == RUNNING]
+    inside = {inner for group in groups + open_groups for inner in state.graph.subtree(group)}
+    for node in failures if run_others else ():
         if node not in inside and not state.graph.is_group(node):
             journal.emit("TaskReopened", state.graph.ids[node], data=encode_fields({"reason": "resumed"}))
     for node in groups:
@@ -143,17 +146,16 @@ def cancel_run(journal: Journal, message: Message, give_up: Callable[[int, str],
     journal.commit()
 
 
-def take_over(journal: Journal, owner: str, found: str, *, counted: bool) -> None:
+def take_over(journal: Journal, fields: Mapping[str, str | None], *, counted: bool) -> None:
     """Record that a new drive goes on with an interrupted run.
 
     Args:
         journal: of the run.
-        owner: the new drive.
-        found: why the drive before it stopped.
+        fields: the new drive (``owner``), why the one before it stopped (``found``), and who asked.
         counted: whether the interruptions count against the tasks' attempts.
     """
     state = journal.state
-    journal.emit("RunContinued", data=encode_fields({"owner": owner, "found": found}))
+    journal.emit("RunContinued", data=encode_fields(fields))
     data = encode_fields({"counted": counted})
     for node in range(state.graph.tasks):
         if state.nodes[node] == RUNNING:

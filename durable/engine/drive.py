@@ -123,7 +123,7 @@ class Drive:
             if start:
                 started = [self._start(node) for node in start]
                 commit()
-                if len(attempts) == 1 and self._can_inline(started[0]):
+                if len(attempts) == 1 and decision.wake is None and self._can_inline(started[0]):
                     self._run_inline(started[0])
                 else:
                     for attempt in started:
@@ -250,7 +250,7 @@ class Drive:
         return True
 
     def _finish(self, decision: Decision) -> None:
-        failures = self.state.failures()
+        failures = self.state.outermost_failures()
         if decision.out_of_steps:
             error = StepLimitExceeded(f"the run started {self.state.steps} attempts, as many as max_steps allows")
             self.journal.emit("RunFailed", data=encode_fields({"error": record_error(error).line}))
@@ -261,7 +261,7 @@ class Drive:
         self.journal.commit()
 
     def _why(self, failures: list[int]) -> str:
-        first = min(failures, key=lambda node: self.state.outcome[node])
+        first = failures[0]
         said = "failed" if self.state.nodes[first] == FAILED else "did not succeed"
         more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
         return f"{self.state.graph.ids[first]} {said}{more}"

@@ -12,8 +12,9 @@ from typing import Any
 from durable.context import Write
 from durable.core.decide import Frontier
 from durable.core.events import Event, encode_fields
+from durable.core.fold import apply
 from durable.core.replay import dump
-from durable.core.state import RunState, apply
+from durable.core.state import RunState
 from durable.engine.view import RunView
 from durable.payloads import Payload
 from durable.store import Checkpoint, Lease, Store

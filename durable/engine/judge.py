@@ -123,7 +123,7 @@ def judge(
             return Verdict(False, Refusal(f"group {spec.id!r} failed: its policy decided so early"))
         return _passed(context)
     except ParallelGroupError as error:
-        return Verdict(False, Refusal(error.message, error.failed_tasks, error.successful_tasks), cause=error)
+        return Verdict(False, _refusal(error), cause=error)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
@@ -131,6 +131,21 @@ def judge(
         return Verdict(
             False, Refusal(f"the policy of group {spec.id!r} raised {record.line}", error=record), cause=error
         )
+
+
+def _refusal(error: ParallelGroupError) -> Refusal:
+    """What a policy put into its error, as plain texts, however carelessly it did."""
+    pairs = (entry if isinstance(entry, (tuple, list)) else (entry, "") for entry in error.failed_tasks)
+    failed = [pair if len(pair) == 2 else (pair, "") for pair in pairs]
+    return Refusal(
+        _plain(error.message),
+        [(_plain(name), _plain(message)) for name, message in failed],
+        [_plain(name) for name in error.successful_tasks],
+    )
+
+
+def _plain(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _passed(context: GroupContext) -> Verdict:

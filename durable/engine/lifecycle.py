@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -54,6 +54,10 @@ class Host(msgspec.Struct):
     grace: float = GRACE_SECONDS
 
 
+Asked: TypeAlias = dict[str, str | None]
+"""Who asked for a change, and why: ``actor`` and ``reason``."""
+
+
 class Request(msgspec.Struct):
     """What a caller wants to run.
 
@@ -80,10 +84,11 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
     """Begin a run, or go on with it if it was interrupted; a finished one is left alone."""
     store = host.store
     code = Compiled(request.workflow, request.start)
-    code.check_parameters(request.initial)
     writes = _writes(request.initial)
     info = store.run(run_id)
-    if info is not None:
+    if info is None:
+        code.check_parameters(request.initial)
+    else:
         _check_same(store, info, request, writes)
         if info.status not in ("running", "interrupted"):
             return Ended()
@@ -99,18 +104,18 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
                 return Ended()
             state = load(store, run_id)
             drive = _drive(host, lease, state, code)
-            _continue(drive.journal, lease, code, accept=False)
+            _continue(drive.journal, lease, code, {}, accept=False)
         return _driven(drive)
 
 
-def resume(
-    host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept: bool, asked: dict[str, str | None]
-) -> Ended:
+def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept: bool, asked: Asked) -> Ended:
     """Go on with an interrupted run, or open a failed one again; a succeeded or cancelled one is left alone."""
     store = host.store
     with _leased(store, run_id) as lease:
         state = load(store, run_id)
         if state.status in (SUCCEEDED, CANCELLED):
+            if policy is not None and not _was_rejudged(store, run_id, make_policy(policy).describe()):
+                raise DefinitionError(f"the run {state.status_name}: there is nothing to judge again", run_id=run_id)
             return Ended()
         assert state.created is not None
         if state.created.fields["workflow"] != workflow.name:
@@ -120,22 +125,23 @@ def resume(
             )
         code = compile_for(state, workflow)
         drive = _drive(host, lease, state, code)
-        if state.status == FAILED:
+        resumed = state.status == FAILED
+        if resumed:
             _check_divergence(state, code, accept)
             drive.journal.emit("RunResumed", data=encode_fields(asked))
             # Cancels that came too late, while the run was failing by itself: who resumes it wants it to go on.
             drive.journal.consume = [message.id for message in store.inbox(run_id) if message.kind == "cancel"]
-            _follow(drive.journal, code, accept)
+            _follow(drive.journal, code, accept, asked)
             if policy is None:
                 reopen_failures(drive.journal, "the run was resumed")
         else:
-            _continue(drive.journal, lease, code, accept=accept)
+            _continue(drive.journal, lease, code, asked, accept=accept)
         if policy is not None:
-            _rejudge(drive, policy, asked)
+            _rejudge(drive, policy, asked, resumed=resumed)
         return _driven(drive)
 
 
-def cancel(store: Store, run_id: str, asked: dict[str, str | None]) -> bool:
+def cancel(store: Store, run_id: str, asked: Asked) -> bool:
     """Cancel a run: record it when nobody drives it, else tell its driver. False when it has ended."""
     info = store.run(run_id)
     if info is not None and info.status not in ("running", "interrupted"):
@@ -209,13 +215,13 @@ def _create(journal: Journal, code: Compiled, request: Request, writes: list[Wri
     journal.emit_writes(writes, None)
 
 
-def _continue(journal: Journal, lease: Lease, code: Compiled, *, accept: bool) -> None:
+def _continue(journal: Journal, lease: Lease, code: Compiled, asked: Asked, *, accept: bool) -> None:
     """Take an interrupted run over. Only a drive whose process died counts against its tasks."""
     state = journal.state
     _check_divergence(state, code, accept)
     found = "stopped" if state.status == INTERRUPTED else lease.took_over or "ended without a word"
-    _follow(journal, code, accept)
-    take_over(journal, lease.owner, found, counted=lease.took_over == "died")
+    _follow(journal, code, accept, asked)
+    take_over(journal, {"owner": lease.owner, "found": found, **asked}, counted=lease.took_over == "died")
 
 
 def _check_divergence(state: RunState, code: Compiled, accept: bool) -> None:
@@ -230,33 +236,33 @@ def _check_divergence(state: RunState, code: Compiled, accept: bool) -> None:
         _log.info("run %s: %s", state.run_id, line)
 
 
-def _follow(journal: Journal, code: Compiled, accept: bool) -> None:
+def _follow(journal: Journal, code: Compiled, accept: bool, asked: Asked) -> None:
     """Record that the run follows the live definition from here on, if it differs."""
     found = compare(journal.state, code.definition)
     if found.any:
         changes = found.before + found.reported
-        fields = {"changes": changes[:50], "accepted": bool(found.before) and accept}
+        fields = {"changes": changes[:50], "accepted": bool(found.before) and accept, **asked}
         journal.emit("DefinitionChanged", data=encode_fields(fields), payload=encode_definition(code.definition))
 
 
-def _rejudge(drive: Drive, policy: Any, asked: dict[str, str | None]) -> None:
+def _rejudge(drive: Drive, policy: Any, asked: Asked, *, resumed: bool) -> None:
     made = make_policy(policy)
     graph, described = drive.state.graph, made.describe()
     failed = [node for node in drive.state.failures() if graph.is_group(node)]
-    if not failed and not _was_rejudged(drive, described):
+    if not failed and not _was_rejudged(drive.store, drive.state.run_id, described):
         raise DefinitionError(
             "no group of the run has failed, so there is nothing to judge again", run_id=drive.state.run_id
         )
     for node in failed:
         made.check(graph.ids[node], graph.member_ids(node))
-    open_still = [graph.ids[node] for node, given in drive.state.policies.items() if given == described]
-    for name in open_still + rejudge_failures(drive.journal, described, asked):
+    open_still = [graph.ids[node] for node, given in drive.state.rejudged.items() if given["policy"] == described]
+    for name in open_still + rejudge_failures(drive.journal, described, asked, run_others=resumed):
         drive.verdicts.policies[name] = made
 
 
-def _was_rejudged(drive: Drive, described: Any) -> bool:
+def _was_rejudged(store: Store, run_id: str, described: Any) -> bool:
     """Whether the same was asked before, by a drive that was interrupted: then asking again goes on with it."""
-    events = drive.store.read(drive.state.run_id)
+    events = store.read(run_id)
     return any(event.type == "GroupReopened" and event.fields.get("policy") == described for event in events)
 
 

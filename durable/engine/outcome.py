@@ -40,11 +40,12 @@ def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException],
         return RunCancelled("the run was cancelled", run_id=state.run_id, hint="A cancelled run stays cancelled")
     if state.status != FAILED:
         return RunInterrupted("the run has not ended", run_id=state.run_id, hint=f"Go on with: {command}")
-    node = _first_failure(state)
-    if node is None:
+    failures = state.outermost_failures()
+    if not failures:
         event = view.store.event(state.run_id, state.error_seq)
         said = event.fields.get("error", "").partition(": ")[2]
         return StepLimitExceeded(said or "the run failed", run_id=state.run_id, hint=f"Go on with: {command}")
+    node = failures[0]
     made = (
         _group_error(state, view, node, command)
         if state.graph.is_group(node)
@@ -54,20 +55,6 @@ def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException],
     if cause is not None and not (isinstance(cause, ParallelGroupError) and state.graph.is_group(node)):
         made.__cause__ = cause
     return made
-
-
-def _first_failure(state: RunState) -> int | None:
-    """The outermost failed group, or task, that failed first."""
-    found: dict[int, int] = {}
-    for node in state.failures():
-        outer = node
-        group = state.graph.parent[node]
-        while group >= 0:
-            if state.nodes[group] == FAILED:
-                outer = group
-            group = state.graph.parent[group]
-        found[outer] = state.outcome[outer]
-    return min(found, key=lambda node: found[node], default=None)
 
 
 def _group_error(state: RunState, view: RunView, node: int, command: str) -> ParallelGroupError:

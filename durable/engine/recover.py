@@ -46,22 +46,40 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState
         RunNotFound: there is no such run.
         LogCorrupt: the log is damaged; the message names where.
     """
+    info = store.run(run_id)
+    state = _folded(store, run_id, use_checkpoints)
+    if info is None or not state.seq:
+        raise RunNotFound(f"there is no run {run_id!r}", hint=f"See durable runs --store {store.url}")
+    if info.status in ("succeeded", "cancelled") and state.status_name != info.status:
+        raise LogCorrupt(
+            f"the run is listed as {info.status}, but its log ends while it is {state.status_name}: its end is missing",
+            run_id=run_id,
+            seq=state.seq,
+            hint="Restore the store from a backup",
+        )
+    return state
+
+
+def _folded(store: Store, run_id: str, use_checkpoints: bool) -> RunState:
     for checkpoint in store.checkpoints(run_id) if use_checkpoints else ():
         state = _restored(store, run_id, checkpoint)
         if state is not None:
             return _replayed(store, state, checkpoint.digest)
-    state = _replayed(store, RunState(run_id, read_definition), START)
-    if not state.seq:
-        raise RunNotFound(f"there is no run {run_id!r}", hint=f"See durable runs --store {store.url}")
-    return state
+    return _replayed(store, RunState(run_id, read_definition), START)
 
 
 def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | None:
     whole = opened(checkpoint.state)
-    digests = list(store.digests(run_id, checkpoint.seq - 1, checkpoint.seq))
-    if whole is None or digests != [(checkpoint.seq, checkpoint.digest)]:
+    if whole is None:
         _log.warning("run %s: the checkpoint at seq %d is not usable and is passed over", run_id, checkpoint.seq)
         return None
+    if list(store.digests(run_id, checkpoint.seq - 1, checkpoint.seq)) != [(checkpoint.seq, checkpoint.digest)]:
+        raise LogCorrupt(
+            f"a checkpoint was taken at seq {checkpoint.seq}, and the log does not have that append any more",
+            run_id=run_id,
+            seq=checkpoint.seq,
+            hint="Restore the store from a backup",
+        )
     created = store.event(run_id, 1)
     definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
     return restore(run_id, whole, created, definition, read_definition)

@@ -6,6 +6,7 @@ from typing import Any
 
 from durable.core.events import encode_fields
 from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
+from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
 from durable.engine.changes import close_nodes, encode_refusal, reopen_member
 from durable.engine.journal import Journal
@@ -36,6 +37,8 @@ class Verdicts:
     def give(self, group: int, early: bool) -> None:
         """Judge one group; records a verdict, a request for another attempt, or (early) nothing."""
         state = self._journal.state
+        if state.nodes[group] != RUNNING:
+            return  # a verdict on a group around it has just closed it
         name = state.graph.ids[group]
         policy = self._policy(group, name)
         tasks = [line[-1] for line in self._code.groups[name].members]
@@ -45,13 +48,13 @@ class Verdicts:
         elif verdict.passed is not None:
             if verdict.cause is not None:
                 self._causes[group] = verdict.cause
-            self._record(name, verdict, policy)
+            self._record(group, name, verdict, policy)
             # After the verdict, so that what is closed counts as settled by a success and as blocked by a failure.
             close_nodes(self._journal, state.graph.subtree(group), "the group was decided", self._running.give_up)
 
     def _policy(self, group: int, name: str) -> GroupExecutionPolicy:
         """The policy that a re-judging named, also after a crash; else the workflow's own."""
-        given = self._journal.state.policies.get(group)
+        given = self._journal.state.rejudged.get(group, {}).get("policy")
         return make_policy(given) if is_built_in(given) else self.policies[name]
 
     def _retry(self, group: int, name: str, verdict: Verdict) -> None:
@@ -63,8 +66,13 @@ class Verdicts:
             if graph.ids[line[-1]] in verdict.retries:
                 reopen_member(journal, line, "the policy asked for another attempt")
 
-    def _record(self, name: str, verdict: Verdict, policy: GroupExecutionPolicy) -> None:
-        fields: dict[str, Any] = {"policy": policy.describe()}
+    def _record(self, group: int, name: str, verdict: Verdict, policy: GroupExecutionPolicy) -> None:
+        asked = self._journal.state.rejudged.get(group, {})
+        fields: dict[str, Any] = {
+            "policy": policy.describe(),
+            "actor": asked.get("actor"),
+            "reason": asked.get("reason"),
+        }
         if verdict.passed:
             self._journal.emit_writes(verdict.writes, name)
             self._journal.emit("GroupSucceeded", name, data=encode_fields(fields))

@@ -68,7 +68,7 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
     if version > VERSION:
         raise StoreTooNew(
             f"{path} has schema version {version}, and this durable knows up to {VERSION}; nothing in it was touched",
-            hint="Use the newer durable that wrote it: pip install -U durable",
+            hint="Install the newer version of durable that wrote it",
         )
     return bool(version == VERSION)
 

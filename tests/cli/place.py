@@ -63,6 +63,16 @@ GROUP = """
 """
 
 
+class Process(subprocess.Popen[str]):
+    """A process that does not outlive a test that fails."""
+
+    def __exit__(self, *error: Any) -> None:
+        """Kill it after an error, and wait for its end."""
+        if error[0] is not None:
+            self.kill()
+        super().__exit__(*error)
+
+
 class Here:
     """A folder of its own, with workflow files and commands."""
 
@@ -88,12 +98,10 @@ class Here:
         """Run a command with --json in this process and return its document."""
         return json.loads(self(*words, "--json", exits=exits).stdout)
 
-    def spawn(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+    def spawn(self, *words: str, **options: Any) -> Process:
         """Start a command in a process of its own."""
         command = [sys.executable, "-m", "durable", *words]
-        return subprocess.Popen(
-            command, cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-        )
+        return Process(command, cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
     def real(self, *words: str, exits: int = 0) -> tuple[str, str]:
         """Run a command in a process of its own and return what it printed."""

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from durable.cli import exits, main
 from durable.cli.main import COMMANDS
 
+HEAVY = ("rich", "durable.run", "durable.engine", "sqlite3", "asyncio")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
@@ -66,7 +67,7 @@ def test_help_loads_neither_the_engine_nor_rich(words: list[str]) -> None:
     code = (
         "import sys\nfrom durable.cli import main\n"
         f"try: main({words!r})\nexcept SystemExit: pass\n"
-        "print([name for name in ('rich', 'durable.run', 'durable.engine', 'sqlite3', 'asyncio') if name in sys.modules])"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

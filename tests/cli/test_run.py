@@ -90,7 +90,9 @@ def test_inputs_are_json_or_text_and_win_over_the_file(here: Here) -> None:
     assert here.json(*words)["result"] == [1, "plain text", {"x": None}]
 
 
-@pytest.mark.parametrize("words", [["--input", "no equals"], ["--input-file", "list.json"], ["--input-file", "none.json"]])
+@pytest.mark.parametrize(
+    "words", [["--input", "no equals"], ["--input-file", "list.json"], ["--input-file", "none.json"]]
+)
 def test_inputs_that_cannot_be(flow: Here, words: list[str]) -> None:
     flow.write("list.json", "[1]")
     flow("run", "flow.py", *words, exits=exits.USAGE)

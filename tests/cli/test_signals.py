@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 import sqlite3
-import subprocess
 
 import pytest
 
 from durable.cli import exits
-from tests.cli.place import Here, wait_for
+from tests.cli.place import Here, Process, wait_for
 
 WAITING = """
     import os, time
@@ -50,7 +50,7 @@ def waiting(here: Here) -> Here:
     return here
 
 
-def started(here: Here, kind: str) -> subprocess.Popen[str]:
+def started(here: Here, kind: str) -> Process:
     """Start a run and wait until its bodies run."""
     process = here.spawn("run", f"flow.py:{kind}", "--run-id", "x", "--grace", "0.2")
     names = ["one"] if kind == "direct" else ["one", "two"]
@@ -68,7 +68,7 @@ def bodies(here: Here) -> str:
 def test_a_signal_is_recorded_and_the_run_goes_on_later(waiting: Here, kind: str, number: int) -> None:
     with started(waiting, kind) as process:
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=20)
     assert process.returncode == 128 + number
     assert err.splitlines()[-1] == "interrupted; resume with: durable resume x"
     events = waiting.events("x")
@@ -128,7 +128,7 @@ def test_a_signal_ends_resuming_all(waiting: Here) -> None:
     with waiting.spawn("resume", "--grace", "0.1") as process:
         wait_for((waiting.path / "one.started").exists)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=20)
     assert process.returncode == exits.SIGTERM
     assert "resuming run x" in out
     assert "resuming run y" not in out
@@ -158,15 +158,15 @@ def test_ctrl_c_ends_following(waiting: Here) -> None:
 
 
 def test_a_driven_run_is_left_alone(waiting: Here) -> None:
-    with started(waiting, "direct") as process:
+    with started(waiting, "threading") as process:
         assert "process" in waiting("show", "x").stdout
         assert waiting("plan", "x", exits=exits.DRIVEN)
         assert "is driven by somebody else and is left alone" in waiting("resume").stderr
         waiting("resume", "x", exits=exits.DRIVEN)
-        assert "its driver was told" in waiting("cancel", "x").stdout
-        (waiting.path / "go").touch()
-        process.communicate(timeout=20)
+        assert "its driver was told" in waiting("cancel", "x", "--reason", "enough").stdout
+        _, err = process.communicate(timeout=30)
     assert process.returncode == exits.FAILED
+    assert f"cancelled by {getpass.getuser()}: enough" in err
     assert waiting.runs()[0]["status"] == "cancelled"
 
 
@@ -175,7 +175,9 @@ def test_a_damaged_run_while_another_is_fine(waiting: Here) -> None:
     waiting.real("run", "flow.py:direct", "--run-id", "x")
     waiting.real("run", "flow.py:direct", "--run-id", "y")
     connection = sqlite3.connect(waiting.path / ".durable" / "runs.db")
-    connection.execute("UPDATE events SET payload = '\"other\"' WHERE seq = 5 AND run = (SELECT run FROM runs WHERE run_id = 'x')")
+    connection.execute(
+        "UPDATE events SET payload = '\"other\"' WHERE seq = 5 AND run = (SELECT run FROM runs WHERE run_id = 'x')"
+    )
     connection.commit()
     connection.close()
     out, _ = waiting.real("verify", exits=exits.FAILED)

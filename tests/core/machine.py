@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from durable.core.decide import Frontier
 from durable.core.events import LOG_FORMAT, Event, encode_fields
+from durable.core.fold import apply
 from durable.core.graph import Definition, GroupSpec, TaskSpec
-from durable.core.state import RunState, apply
+from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, ENDED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, TIMED_OUT
 
 BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
-SPARSE = ("spent", "interrupted", "due", "driven", "policies", "channel", "metadata", "orphans")
+SPARSE = ("spent", "interrupted", "due", "driven", "rejudged", "channel", "metadata", "orphans")
 
 
 seeds = st.integers(0, 2**32).map(Random)

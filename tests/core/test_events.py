@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durable.core.events import EVENTS, Event, encode_fields
-from durable.core.state import _FOLDS
+from durable.core.fold import _FOLDS
 
 
 def test_an_event_cannot_be_changed() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from durable.core.events import LOG_FORMAT, Event, encode_fields
+from durable.core.fold import apply
 from durable.core.graph import Definition, GroupSpec
-from durable.core.state import RunState, apply
+from durable.core.state import RunState
 from durable.errors import LogCorrupt, UnknownEvent
 from tests.core.machine import Machine, facts, tasks
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from durable.core.events import EVENTS, LOG_FORMAT, Event, encode_fields
+from durable.core.fold import apply
 from durable.core.graph import Definition, GroupSpec
-from durable.core.state import RunState, apply
+from durable.core.state import RunState
 from durable.core.transitions import ENDED, RUN, RUN_ENDS, RUN_STATUS_AFTER, STATUSES, TABLES, TASK, next_status
 from durable.errors import IllegalTransition
 from tests.core.machine import Machine, facts, tasks

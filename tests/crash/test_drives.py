@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
-from durable.core.state import RunState, apply
+from durable.core.fold import apply
+from durable.core.state import RunState
 from durable.core.transitions import RUNNING
 from durable.engine.recover import read_definition
-from durable.testing import CrashKit, LiveDrive, Trial, Workload
+from durable.testing import CrashKit, Trial, Workload
 
 FILE = str(Path(__file__).with_name("flows_to_control.py"))
 
@@ -29,11 +30,6 @@ def bodies(trial: Trial) -> Counter[str]:
     return Counter(body.task_id for body in trial.bodies())
 
 
-def ended(drive: LiveDrive) -> bool:
-    """Whether a process is gone, though not waited for yet."""
-    return Path(f"/proc/{drive.pid}/stat").read_text().split(")")[1].split()[0] == "Z"
-
-
 def test_two_processes_resume_at_once(tmp_path: Path) -> None:
     """One drives, the other is told so, and the work is done once."""
     with CrashKit(Workload(FILE, "holding", {"folder": str(tmp_path)})) as kit:
@@ -44,7 +40,7 @@ def test_two_processes_resume_at_once(tmp_path: Path) -> None:
         first.send(SIGKILL)
         assert first.wait().killed
         both = [trial.spawn(resume={}), trial.spawn()]
-        wait_until(lambda: any(ended(drive) for drive in both))
+        wait_until(lambda: any(drive.over for drive in both))
         (tmp_path / "go").touch()
         exits = [drive.wait() for drive in both]
         assert sorted(exit.raised for exit in exits) == ["", "RunAlreadyDriven"]

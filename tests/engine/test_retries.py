@@ -86,7 +86,7 @@ def test_a_due_time_survives_the_process(process: Callable[..., Any], clock: Fak
     """Killed while waiting: the next process waits for the rest, and the attempt has the next number."""
     began: list[tuple[int, float]] = []
 
-    @task(retry=RetryPolicy(max_attempts=3, initial_interval=100))
+    @task(retry=RetryPolicy(max_attempts=3, initial_interval=100, max_interval=500))
     def fails(context: TaskExecutionContext) -> int:
         began.append((context.attempt, clock.monotonic()))
         if context.attempt < 3:

@@ -134,7 +134,7 @@ def test_a_body_within_its_time_is_left_alone(store: Store, clock: FakeClock) ->
 def test_a_groups_time_counts_over_crashes_but_not_between_drives(
     process: Callable[..., Any], clock: FakeClock
 ) -> None:
-    """Three seconds driven before the crash and three after it are more than a time-out of five; the night between is not."""
+    """Three seconds before the crash and three after exceed five; the night between does not count."""
 
     @task
     def works(context: TaskExecutionContext) -> str:

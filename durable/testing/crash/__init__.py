@@ -10,9 +10,10 @@ interpreter. It needs no pytest, and a POSIX system.
 
 from __future__ import annotations
 
+from durable.testing.crash.exits import Exit
 from durable.testing.crash.kit import CrashKit
 from durable.testing.crash.outcome import Outcome
-from durable.testing.crash.processes import Exit, LiveDrive
+from durable.testing.crash.processes import LiveDrive
 from durable.testing.crash.report import Report, Shortfall
 from durable.testing.crash.trial import Trial
 from durable.testing.crash.witness import Body

@@ -20,7 +20,7 @@ import durable
 from durable.errors import StoreNotFound
 from durable.payloads import encode
 from durable.testing.crash import child
-from durable.testing.crash.processes import Answer, Request, attend
+from durable.testing.crash.exits import Answer, Request, attend
 from durable.testing.crash.stores import store_opener
 
 _WARM = ("durable.definition.inspection", "durable.executors.threads", "asyncio", "sqlite_utils")

@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
+from durable.testing.crash.exits import Exit
 from durable.testing.crash.outcome import Outcome
-from durable.testing.crash.processes import TIMEOUT, Exit, ForkServer, FreshInterpreters, Launcher
+from durable.testing.crash.processes import TIMEOUT, ForkServer, FreshInterpreters, Launcher
 from durable.testing.crash.report import Report, Shortfall
 from durable.testing.crash.trial import Trial
 from durable.testing.crash.workload import Kill, Order, Said, Workload
@@ -70,7 +72,7 @@ class CrashKit:
         self.workload = workload
         self.fresh = fresh
         self._store = store
-        self._place = Path(tempfile.mkdtemp(prefix="durable-crash-", dir=place))
+        self._place = Path(tempfile.mkdtemp(prefix="durable-crash-", dir=place)).absolute()
         self._checkpoint_every = checkpoint_every
         self._lease_seconds = lease_seconds
         self._output = self._place / "output.txt"
@@ -87,7 +89,7 @@ class CrashKit:
             self.workload,
             f"run-{self._trials}",
             self._url(self._trials if self.fresh else 0),
-            str(self._place / "witness.jsonl"),
+            str(self._place / f"witness-{self._trials}.jsonl"),
             checkpoint_every=self._checkpoint_every,
             lease_seconds=self._lease_seconds,
         )
@@ -162,7 +164,7 @@ class CrashKit:
         return report
 
     def _url(self, number: int) -> str:
-        return self._store.format(place=self._place, number=number)
+        return self._store.format(place=quote(str(self._place)), number=number)
 
     def close(self) -> None:
         """Remove the temporary folder, if nothing failed."""

@@ -14,9 +14,10 @@ from durable.core.state import RunState
 from durable.engine.recover import load
 from durable.errors import DurableError
 from durable.run import Run
+from durable.testing.crash.exits import Exit
 from durable.testing.crash.laws import Evidence, breaches
 from durable.testing.crash.outcome import Outcome, read_outcome
-from durable.testing.crash.processes import Exit, Launcher, LiveDrive
+from durable.testing.crash.processes import Launcher, LiveDrive
 from durable.testing.crash.stores import open_quickly
 from durable.testing.crash.witness import STARTED, Body, read_lines
 from durable.testing.crash.workload import Kill, Order

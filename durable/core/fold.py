@@ -1,0 +1,262 @@
+"""The fold: ``apply``, the only thing that changes a RunState. One small function for each type of event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import NoReturn
+
+from durable.core import channel
+from durable.core.events import LOG_FORMAT, Event
+from durable.core.graph import Graph
+from durable.core.state import RunState
+from durable.core.transitions import GROUP, PENDING, RUN, RUNNING, TASK, next_status
+from durable.errors import LogCorrupt, UnknownEvent
+
+
+def apply(state: RunState, event: Event) -> int | None:
+    """Fold one event into the state.
+
+    Returns:
+        The number of the node that the event moved; None when it moved none.
+
+    Raises:
+        LogCorrupt: the event is not the next one, or names a task that nothing defined.
+        UnknownEvent: its type is not known to this version.
+        IllegalTransition: the transition table does not allow it.
+    """
+    if event.seq != state.seq + 1:
+        raise LogCorrupt(
+            f"the log jumps from seq {state.seq} to seq {event.seq}",
+            run_id=state.run_id,
+            seq=event.seq,
+            hint="Events are missing: see durable verify",
+        )
+    fold = _FOLDS.get(event.type)
+    if fold is None:
+        raise UnknownEvent(
+            f"the log holds a {event.type}, which this version of durable does not know",
+            run_id=state.run_id,
+            seq=event.seq,
+            hint="Install the version that wrote it, or a newer one",
+        )
+    node = fold(state, event)
+    state.seq = event.seq
+    state.time = event.time
+    return node
+
+
+def _move_task(state: RunState, event: Event) -> int:
+    try:
+        node = state.index[event.task_id]  # type: ignore[index]
+        state.nodes[node] = TASK[state.nodes[node]][event.type]
+    except KeyError:
+        _refuse(state, event, "task")
+    return node
+
+
+def _move_group(state: RunState, event: Event) -> int:
+    try:
+        node = state.index[event.task_id]  # type: ignore[index]
+        state.nodes[node] = GROUP[state.nodes[node]][event.type]
+    except KeyError:
+        _refuse(state, event, "group")
+    return node
+
+
+def _refuse(state: RunState, event: Event, subject: str) -> NoReturn:
+    """Raise what says why an event does not fit the state."""
+    node = state.index.get(event.task_id or "")
+    if node is None:
+        raise LogCorrupt(
+            f"a {event.type} names something that the recorded definition lacks",
+            run_id=state.run_id,
+            task_id=event.task_id,
+            seq=event.seq,
+            hint="The log was not written by this engine, or events are missing: run durable verify",
+        ) from None
+    next_status(subject, state.nodes[node], event.type, task_id=event.task_id, seq=event.seq)
+    raise AssertionError("the transition table allows what it refused")
+
+
+def _move_run(state: RunState, event: Event) -> None:
+    try:
+        state.status = RUN[state.status][event.type]
+    except KeyError:
+        next_status("run", state.status, event.type, seq=event.seq)
+
+
+def _run_created(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    version = event.fields.get("format")
+    if version != LOG_FORMAT:
+        raise UnknownEvent(
+            f"the run's log has format {version}; this version of durable reads format {LOG_FORMAT}",
+            run_id=state.run_id,
+            seq=event.seq,
+            hint="Install the version of durable that wrote it, or a newer one",
+        )
+    state.created = event
+    state.drive_began = event.time
+    state.definition_seq = event.seq
+    state.set_graph(Graph(state.read_definition(event)))
+
+
+def _definition_changed(state: RunState, event: Event) -> None:
+    """Carry every node's record over by id; what the new definition lacks becomes an orphan."""
+    old = copy(state)
+    state.definition_seq = event.seq
+    state.set_graph(Graph(state.read_definition(event)))
+    sparse = ("spent", "interrupted", "due", "driven", "rejudged")
+    for name in sparse:
+        setattr(state, name, {})
+    for node_id, was in old.index.items():
+        now = state.index.get(node_id)
+        if now is None:
+            if old.nodes[was] != PENDING:
+                state.orphans[node_id] = (old.nodes[was], old.outcome[was])
+            continue
+        for column in ("nodes", "attempts", "outcome", "started", "ended"):
+            getattr(state, column)[now] = getattr(old, column)[was]
+        for name in sparse:
+            if was in getattr(old, name):
+                getattr(state, name)[now] = getattr(old, name)[was]
+
+
+def _run_continued(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    for group in state.graph.members:
+        if state.nodes[group] == RUNNING:
+            since = max(state.started[group], state.drive_began)
+            state.driven[group] = state.driven.get(group, 0) + max(0, state.time - since)
+    state.drive_began = event.time
+
+
+def _run_resumed(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    state.error_seq = 0
+    state.steps = 0
+    state.drive_began = event.time
+
+
+def _run_failed(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    state.error_seq = event.seq
+
+
+def _task_started(state: RunState, event: Event) -> int:
+    node = _move_task(state, event)
+    state.attempts[node] = event.attempt
+    state.started[node] = event.time
+    state.ended[node] = event.time
+    state.steps += 1
+    if state.due:
+        state.due.pop(node, None)
+    return node
+
+
+def _task_ended(state: RunState, event: Event) -> int:
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    state.outcome[node] = event.seq
+    return node
+
+
+def _task_retry_scheduled(state: RunState, event: Event) -> int:
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    state.outcome[node] = event.seq
+    state.spent[node] = state.spent.get(node, 0) + 1
+    state.due[node] = event.fields["due"]
+    return node
+
+
+def _task_interrupted(state: RunState, event: Event) -> int:
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    if event.fields.get("counted", True):
+        state.spent[node] = state.spent.get(node, 0) + 1
+        state.interrupted[node] = state.interrupted.get(node, 0) + 1
+    return node
+
+
+def _task_reopened(state: RunState, event: Event) -> int:
+    node = _move_task(state, event)
+    state.outcome[node] = 0
+    for column in (state.spent, state.interrupted, state.due):
+        column.pop(node, None)
+    return node
+
+
+def _group_started(state: RunState, event: Event) -> int:
+    node = _move_group(state, event)
+    state.started[node] = event.time
+    return node
+
+
+def _group_ended(state: RunState, event: Event) -> int:
+    node = _move_group(state, event)
+    state.ended[node] = event.time
+    state.outcome[node] = event.seq
+    state.rejudged.pop(node, None)
+    return node
+
+
+def _group_reopened(state: RunState, event: Event) -> int:
+    node = _move_group(state, event)
+    state.outcome[node] = 0
+    state.driven.pop(node, None)
+    if state.nodes[node] == RUNNING:
+        state.started[node] = event.time
+    fields = event.fields
+    if "policy" in fields:
+        state.rejudged[node] = fields
+    return node
+
+
+def _channel_written(state: RunState, event: Event) -> None:
+    fields = event.fields
+    key, op = fields["key"], fields["op"]
+    cell = channel.write(state.channel.get(key), op, fields["amount"] if op == "add" else event.seq)
+    if cell is None:
+        state.channel.pop(key, None)
+    else:
+        state.channel[key] = cell
+
+
+def _metadata_written(state: RunState, event: Event) -> None:
+    fields = event.fields
+    if fields["op"] == "delete":
+        state.metadata.pop(fields["key"], None)
+    else:
+        state.metadata[fields["key"]] = event.seq
+
+
+_FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
+    "RunCreated": _run_created,
+    "RunContinued": _run_continued,
+    "RunInterrupted": _move_run,
+    "RunResumed": _run_resumed,
+    "RunSucceeded": _move_run,
+    "RunFailed": _run_failed,
+    "RunCancelled": _move_run,
+    "DefinitionChanged": _definition_changed,
+    "TaskStarted": _task_started,
+    "TaskSucceeded": _task_ended,
+    "TaskFailed": _task_ended,
+    "TaskTimedOut": _task_ended,
+    "TaskRetryScheduled": _task_retry_scheduled,
+    "TaskInterrupted": _task_interrupted,
+    "TaskCancelled": _task_ended,
+    "TaskSkipped": _task_ended,
+    "TaskReopened": _task_reopened,
+    "GroupStarted": _group_started,
+    "GroupSucceeded": _group_ended,
+    "GroupFailed": _group_ended,
+    "GroupRetryRequested": _move_group,
+    "GroupReopened": _group_reopened,
+    "GroupCancelled": _group_ended,
+    "GroupSkipped": _group_ended,
+    "ChannelWritten": _channel_written,
+    "MetadataWritten": _metadata_written,
+}
