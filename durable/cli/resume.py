@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from durable.cli import exits
 from durable.cli.options import (
@@ -121,6 +120,8 @@ def _announce(store: Store, info: RunInfo, _state: RunState) -> None:
 
 
 def _resume_all(url: str | None, options: dict[str, Any], manner: Manner) -> int:
+    import msgspec
+
     from durable.cli.render import note, print_json
     from durable.cli.stores import NothingYet, existing_store
 

@@ -26,18 +26,17 @@ class Attempt:
         code: what the task's parameters are resolved with.
         view: the run's committed data.
         now: returns microseconds since 1970.
-        post: takes the finished attempt.
 
     Attributes:
         payload: the encoded result; error: the exception, if the body or its encoding failed.
         effects: what is to be committed with the result.
         ended: when the body ended, microseconds since 1970.
-        submitted: an executor has it; otherwise it runs on the driver.
+        post: takes the finished attempt when an executor runs it; None when it runs on the driver.
     """
 
     __slots__ = (
         "code", "context", "effects", "ended", "error", "node", "now", "number",
-        "over", "payload", "post", "submitted", "task", "view",
+        "over", "payload", "post", "task", "view",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +47,6 @@ class Attempt:
         code: Compiled,
         view: RunView,
         now: Callable[[], int],
-        post: Callable[[Attempt], None],
     ) -> None:
         self.node = node
         self.number = number
@@ -56,17 +54,16 @@ class Attempt:
         self.code = code
         self.view = view
         self.now = now
-        self.post = post
+        self.post: Callable[[Attempt], None] | None = None
         self.context: TaskExecutionContext | None = None
         self.payload: Payload | None = None
         self.error: BaseException | None = None
         self.effects: list[Write] | tuple[()] = ()
         self.over: str | None = None
-        self.submitted = False
         self.ended = 0
 
     def __call__(self) -> None:
-        """Run the body and post the completion."""
+        """Run the body, keep what came of it, and post it."""
         token = CURRENT.set(self.make_context)
         try:
             value = self._run()
@@ -79,7 +76,8 @@ class Attempt:
         finally:
             CURRENT.reset(token)
         self.ended = self.now()
-        self.post(self)
+        if self.post is not None:
+            self.post(self)
 
     def make_context(self) -> TaskExecutionContext:
         """Return the attempt's context, made when it is first asked for."""

@@ -7,7 +7,7 @@ start what was decided. It owns the run's state and is the only one that appends
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from durable.core.decide import Decision, Frontier
@@ -125,9 +125,11 @@ class Drive:
                 commit()
                 if len(attempts) == 1 and decision.wake is None and self._can_inline(started[0]):
                     self._run_inline(started[0])
+                    if self._arrived.empty():
+                        continue
                 else:
                     for attempt in started:
-                        self.running.submit(attempt)
+                        self.running.submit(attempt, self._arrived.put)
             elif decision.judge:
                 commit()
                 for group, early in decision.judge:
@@ -160,9 +162,7 @@ class Drive:
         task_id = self.state.graph.ids[node]
         self.journal.emit("TaskStarted", task_id, number)
         journal = self.journal
-        attempt = Attempt(
-            node, number, self.code.tasks[task_id], self.code, journal.view, journal.now, self._arrived.put
-        )
+        attempt = Attempt(node, number, self.code.tasks[task_id], self.code, journal.view, journal.now)
         self.running.attempts[node] = attempt
         return attempt
 
@@ -177,11 +177,11 @@ class Drive:
         self._inline = True
         try:
             attempt()
-        except BrokenOff as error:  # the grace period ended while the completion was being posted
+        except BrokenOff as error:  # the grace period ended just after the body
             attempt.error = error
-            self._arrived.put(attempt)
         finally:
             self._inline = False
+        self.recorder.completed(attempt)
         if isinstance(attempt.error, BrokenOff) and self._signals.received is None:
             self._told("stop", "the drive around it was stopped")  # a run inside a task's body
 
@@ -190,19 +190,16 @@ class Drive:
     def _wait(self, wake: int | None) -> None:
         """Take every completion that is there, or wait for the first one or for time to pass."""
         queue = self._arrived
-        try:
-            item = queue.get_nowait()
-        except Empty:
+        if queue.empty():
             item = self.clock.take(queue, self._patience(wake), idle=not self.running.attempts)
+        else:
+            item = queue.get()
         while item is not None:
             if type(item) is Attempt:
                 self.recorder.completed(item)
             else:
                 self._told(*item)
-            try:
-                item = queue.get_nowait()
-            except Empty:
-                break
+            item = None if queue.empty() else queue.get()
         if self.running.timed:
             self.recorder.time_out()
 

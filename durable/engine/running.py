@@ -34,14 +34,19 @@ class Running:
         self._executor: Executor | None = None
         self._deadlines = Deadlines()
 
-    def submit(self, attempt: Attempt) -> None:
-        """Let an attempt run off the driver, at once."""
+    def submit(self, attempt: Attempt, post: Callable[[Attempt], None]) -> None:
+        """Let an attempt run off the driver, at once.
+
+        Args:
+            attempt: the attempt.
+            post: takes it when it is over, on the executor's thread.
+        """
         if self._executor is None:
             self._executor = self._make_executor()
         timeout = attempt.task.timeout
         if timeout is not None:
             self._deadlines.add(self._monotonic() + timeout, attempt.node, attempt.number)
-        attempt.submitted = True
+        attempt.post = post
         self._executor.submit(attempt)
 
     def watch_group(self, group: int) -> None:
@@ -56,7 +61,7 @@ class Running:
         if self.attempts.get(attempt.node) is not attempt:
             return False
         del self.attempts[attempt.node]
-        if attempt.submitted and self._executor is not None:
+        if attempt.post is not None and self._executor is not None:
             self._executor.finished()
         attempt.end("it returned")
         return True
@@ -66,7 +71,7 @@ class Running:
         attempt = self.attempts.pop(node, None)
         if attempt is not None:
             attempt.end(why)
-            if attempt.submitted and self._executor is not None:
+            if attempt.post is not None and self._executor is not None:
                 self._executor.abandon()
 
     @property

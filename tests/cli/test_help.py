@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from durable.cli import exits, main
 from durable.cli.main import COMMANDS
 
-HEAVY = ("rich", "durable.run", "durable.engine", "sqlite3", "asyncio")
+HEAVY = ("rich", "durable.run", "durable.engine", "msgspec", "sqlite3", "asyncio")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 

@@ -69,13 +69,17 @@ def _watch_bodies(witness: Witness) -> None:
         about = (attempt.view.run_id, attempt.task.task_id, attempt.number)
         post = attempt.post
 
-        def post_watched(done: Attempt) -> None:
+        def over(done: Attempt) -> None:
             witness.note(RETURNED if done.error is None else RAISED, *about)
-            post(done)
+            if post is not None:
+                post(done)
 
-        attempt.post = post_watched
         witness.note(STARTED, *about)
+        if post is not None:
+            attempt.post = over
         call(attempt)
+        if post is None:  # it ran on the driver, which records it next
+            over(attempt)
 
     Attempt.__call__ = watched  # type: ignore[method-assign, assignment]
 
