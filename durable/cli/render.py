@@ -27,7 +27,9 @@ COLOURS = {
 
 _KEPT = "durable.stdout"
 _WHOLE = 60  # names up to this length are not wrapped, so that they can be copied
-_LEAST = 8
+_LEAST = 8  # of a column that may wrap
+_LAST = 16  # of the last column, which is cut short
+_GAP = 3
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -89,14 +91,18 @@ def _rich_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for number, head in enumerate(heads):
-        cells = [head, *(row[number] for row in rows)]
-        width = max(map(len, cells))
+    columns = [[head, *cells] for head, *cells in zip(heads, *rows, strict=True)]
+    widths = [max(map(len, cells)) for cells in columns]
+    if widths[0] > _WHOLE:
+        widths[0] = console().width // 3
+    room = console().width - sum(widths[:-1]) - _GAP * len(widths)
+    for number, (head, cells, width) in enumerate(zip(heads, columns, widths, strict=True)):
         if number == len(heads) - 1:
-            table.add_column(head, overflow="ellipsis", no_wrap=True)
+            table.add_column(head, overflow="ellipsis", no_wrap=True, max_width=max(room, _LAST))
         else:
-            kept = width <= _WHOLE if number == 0 else not any(" " in cell for cell in cells)
-            table.add_column(head, overflow="fold", no_wrap=kept, min_width=width if kept else min(width, _LEAST))
+            kept = max(map(len, cells)) <= width if number == 0 else not any(" " in cell for cell in cells)
+            least = width if kept else min(width, _LEAST)
+            table.add_column(head, overflow="fold", no_wrap=kept, min_width=least, max_width=width)
     for row in rows:
         table.add_row(*(Text(cell, COLOURS.get(cell, "")) for cell in row))
     console().print(table)

@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -63,25 +64,20 @@ def _said(run: Run) -> Said:
 
 
 def _watch_bodies(witness: Witness) -> None:
-    call = Attempt.__call__
+    inner = Attempt._run
 
-    def watched(attempt: Attempt) -> None:
+    def watched(attempt: Attempt) -> Any:
         about = (attempt.view.run_id, attempt.task.task_id, attempt.number)
-        post = attempt.post
-
-        def over(done: Attempt) -> None:
-            witness.note(RETURNED if done.error is None else RAISED, *about)
-            if post is not None:
-                post(done)
-
         witness.note(STARTED, *about)
-        if post is not None:
-            attempt.post = over
-        call(attempt)
-        if post is None:  # it ran on the driver, which records it next
-            over(attempt)
+        try:
+            value = inner(attempt)
+        except BaseException:
+            witness.note(RAISED, *about)
+            raise
+        witness.note(RETURNED, *about)
+        return value
 
-    Attempt.__call__ = watched  # type: ignore[method-assign, assignment]
+    Attempt._run = watched  # type: ignore[method-assign, assignment]
 
 
 def _watch_appends(store: Store, witness: Witness, kill: Kill | None) -> None:
