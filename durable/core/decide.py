@@ -323,10 +323,11 @@ class Frontier:
             end = self.graph.end_of[node]
             if end >= 0:
                 self._member_settled(end, failed=True)
-            for target in self.graph.after[node]:
-                if not self.blocked[target] and self.state.nodes[target] not in ENDED:
-                    self.blocked[target] = 1
-                    stack.append(target)
+            for follower in self.graph.after[node]:
+                for target in self._whole(follower):
+                    if not self.blocked[target] and self.state.nodes[target] not in ENDED:
+                        self.blocked[target] = 1
+                        stack.append(target)
 
     def _member_settled(self, end: int, *, failed: bool) -> None:
         if self.member_done[end]:
@@ -339,10 +340,10 @@ class Frontier:
             self.to_judge[group] = None
 
     def _group_succeeded(self, group: int) -> None:
-        """A verdict of success turns failed members' edges from blocked to dead; else it is one more success."""
+        """A verdict of success turns the edges of members without success from blocked to dead."""
         nodes = self.state.nodes
         self._resolve(group, taken=True)
-        if any(nodes[node] in _BAD for node in self.graph.subtree(group)) and self.graph.leaks(group):
+        if any(nodes[node] != SUCCEEDED for node in self.graph.subtree(group)) and self.graph.leaks(group):
             self.stale = True
 
 

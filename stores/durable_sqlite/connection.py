@@ -75,6 +75,18 @@ class Link:
         assert self._connection is not None
         return self._connection
 
+    def writable(self) -> sqlite3.Connection:
+        """Return the connection for a write. The caller holds the lock.
+
+        Raises:
+            StoreReadOnly: the file or its folder is not writable.
+        """
+        connection = self._connection
+        if connection is None or self._place is not None:
+            connection = self.connection()
+            self.check_writable()
+        return connection
+
     def read(self, query: str, values: Sequence[object], run_id: str | None = None) -> list[Any]:
         """Run a query to its end and return the rows, so that no reader holds up anybody."""
         with self.lock:
@@ -195,47 +207,44 @@ class Writing:
     def __enter__(self) -> sqlite3.Connection:
         link = self._link
         link.lock.acquire()
-        nested = link.in_transaction
+        if link.in_transaction:
+            link.lock.release()
+            raise StoreError("the store was used from inside its own transaction", hint="Not from signal handlers")
         try:
-            if nested:
-                raise StoreError("the store was used from inside its own transaction", hint="Not from signal handlers")
-            connection = link.connection()
-            link.check_writable()
+            connection = link.writable()
             link.gate.acquire()
             connection.execute("BEGIN IMMEDIATE")
             link.in_transaction = True
         except BaseException as error:
-            if not nested:
-                self._end(rolled_back=True)
-            link.lock.release()
-            raise_typed(error, link)
+            self._undo(error)
         return connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         link = self._link
-        failed = error
+        if error is not None:
+            self._undo(error)
         try:
-            if error is None:
-                try:
-                    link.connection().execute("COMMIT")
-                except BaseException as fault:
-                    failed = fault
-        finally:
-            self._end(rolled_back=failed is not None)
-            link.lock.release()
-        if failed is not None:
-            raise_typed(failed, link)
+            link.connection().execute("COMMIT")
+        except BaseException as fault:
+            self._undo(fault)
+        self._end()
 
-    def _end(self, rolled_back: bool) -> None:
-        link = self._link
+    def _undo(self, error: BaseException) -> NoReturn:
         try:
-            if rolled_back:
-                link.roll_back()
+            self._link.roll_back()
         finally:
-            link.in_transaction = False
+            self._end()
+        raise_typed(error, self._link)
+
+    def _end(self) -> None:
+        link = self._link
+        link.in_transaction = False
+        try:
             link.gate.release()
+        finally:
+            link.lock.release()
 
 
 def raise_typed(error: BaseException, link: Link) -> NoReturn:

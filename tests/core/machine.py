@@ -205,11 +205,13 @@ def definitions(draw: st.DrawFn) -> Definition:
         name = item(2)
         inner = [spec.id for spec in found[before:]]
         for earlier, members in top:
-            kind = draw(st.integers(0, 5))
+            kind = draw(st.integers(0, 7))
             if kind <= 1:
                 edges.append((earlier, name))
             elif kind == 2:
                 edges.append((draw(st.sampled_from(members)), name))
+            elif kind == 3:
+                edges.append((draw(st.sampled_from([earlier, *members])), draw(st.sampled_from(inner))))
         top.append((name, inner))
     return Definition("random", None, tuple(found), tuple(groups), tuple(edges))
 

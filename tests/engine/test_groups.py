@@ -243,14 +243,20 @@ def test_an_early_success_closes_the_group_too(store: Store, held: Held) -> None
 
     @task
     def report(g: dict[str, str]) -> dict[str, str]:
+        held.let_go()
         return g
+
+    @task
+    def last(report: dict[str, str]) -> dict[str, str]:
+        return report
 
     with workflow("w", store=store) as wf:
         group = parallel(held.task, first, name="g")
-        group.with_execution(policy={"type": "at_least_n", "min_success": 1}, decide_early=True) >> report
+        group.with_execution(policy={"type": "at_least_n", "min_success": 1}, decide_early=True) >> report >> last
     run = wf.start()
     assert run.result() == {"first": "first"}
     assert statuses(run)["held"] == "cancelled"
+    assert isinstance(held.raised, AttemptEnded)
 
 
 def test_without_decide_early_every_member_ends(store: Store) -> None:

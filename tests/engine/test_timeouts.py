@@ -118,6 +118,39 @@ def test_a_timed_out_attempt_can_be_retried(store: Store, clock: FakeClock, rele
     ]
 
 
+def test_late_results_that_arrive_while_the_run_goes_on_are_discarded(
+    store: Store, clock: FakeClock, released: threading.Event
+) -> None:
+    """Neither the task that timed out nor its next attempt gets them."""
+    first_gone, posted = threading.Event(), threading.Event()
+
+    @task(timeout=5, retry=RetryPolicy(max_attempts=2, initial_interval=0))
+    def hangs(context: TaskExecutionContext) -> str:
+        if context.attempt == 1:
+            clock.advance(5)
+            assert released.wait(WAIT)
+            first_gone.set()
+            return "late"
+        released.set()
+        assert first_gone.wait(WAIT)
+        return "second"
+
+    @task
+    def settles(hangs: str) -> str:
+        posted.wait(0.05)  # gives the late completion time to arrive; none is needed for the test to be right
+        return hangs
+
+    @task
+    def last(settles: str) -> str:
+        return settles
+
+    with workflow("w", store=store) as wf:
+        hangs >> settles >> last
+    run = wf.start()
+    assert run.result() == "second"
+    assert count(run, "TaskSucceeded", "hangs") == 1
+
+
 def test_a_body_within_its_time_is_left_alone(store: Store, clock: FakeClock) -> None:
     """Less than the limit is no time-out."""
 
