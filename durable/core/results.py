@@ -88,7 +88,8 @@ class TaskResult:
         self._error = error
         self._load = load
 
-    def _loaded(self) -> None:
+    def load(self) -> None:
+        """Bring value and error to hand, while the run's store is open."""
         if self._load is not None:
             self._value, self._error = self._load()
             self._load = None
@@ -96,13 +97,13 @@ class TaskResult:
     @property
     def value(self) -> Any:
         """The task's result, decoded from the recorded bytes; None when it did not succeed."""
-        self._loaded()
+        self.load()
         return self._value
 
     @property
     def error(self) -> ErrorRecord | None:
         """The recorded error; None for a success."""
-        self._loaded()
+        self.load()
         return self._error
 
     def __repr__(self) -> str:

@@ -166,7 +166,10 @@ class ParallelGroup(Linkable):
         workflow.add(self)
         with workflow.start(**options) as run:
             run.result()
-            return run.task_results(self.task_id)
+            found = run.task_results(self.task_id)
+            for result in found.values():
+                result.load()  # the store may be closed after this
+            return found
 
     def __repr__(self) -> str:
         return f"<ParallelGroup {self.task_id}>"

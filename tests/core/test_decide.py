@@ -260,3 +260,18 @@ def test_a_consumer_of_only_dead_members_is_skipped_but_one_live_edge_is_enough(
     assert machine.names(machine.frontier.decide(machine.now).skip) == ["dead"]
     machine.emit("TaskSkipped", "dead")
     assert decided(machine) == ["alive"]
+
+
+def test_a_member_that_can_never_start_settles_its_group() -> None:
+    """It follows, over another group, something outside that failed: the group is judged with what it has."""
+    groups = (GroupSpec("g", (("a",), ("b",))), GroupSpec("far", (("inside",),)))
+    edges = (("root", "between"), ("between", "far"), ("inside", "b"))
+    machine = Machine(Definition("w", None, tasks("root", "between", "inside", "a", "b"), groups, edges))
+    assert machine.frontier is not None
+    assert machine.names(machine.frontier.decide(machine.now).open) == ["g"]
+    machine.emit("GroupStarted", "g")
+    assert decided(machine) == ["root", "a"]
+    machine.start("root", "a")
+    machine.end("TaskSucceeded", "a")
+    machine.end("TaskFailed", "root")
+    assert machine.frontier.decide(machine.now).judge == [(machine.state.index["g"], False)]

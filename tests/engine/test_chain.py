@@ -154,7 +154,7 @@ def test_parameters_come_from_bound_then_upstream_then_channel_then_default(stor
 
 
 def test_operators_in_bodies_have_no_effect_on_the_open_block(store: Store) -> None:
-    """``|`` and ``>>`` inside a task's body link nothing, on the driver and in worker threads, while a block is open."""
+    """``|`` and ``>>`` inside a task's body link nothing, on the driver and in threads, while a block is open."""
 
     @task
     def body() -> int:

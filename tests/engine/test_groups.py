@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -401,6 +402,15 @@ def test_group_run_is_a_run_of_its_own(store: Store) -> None:
     assert found["breaks"].error.type == "ValueError"
     with pytest.raises(ParallelGroupError):
         parallel(a, breaks, name="g").run(store=store)
+
+
+def test_the_results_of_group_run_can_be_read_when_its_store_is_closed(tmp_path: Path) -> None:
+    """A store that ``run`` opened is closed at its end; values and errors are at hand."""
+    group = parallel(a, breaks, name="g").with_execution(policy="best_effort")
+    found = group.run(store=tmp_path / "runs.db")
+    assert found["a"].value == 1
+    assert found["breaks"].error is not None
+    assert found["breaks"].error.type == "ValueError"
 
 
 class TestNestedInOneBatch:

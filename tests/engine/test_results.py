@@ -243,3 +243,30 @@ def test_a_positional_only_context_is_injected(store: Store) -> None:
     with workflow("w", store=store) as wf:
         wf.add(positional)
     assert wf.execute() == "positional 1"
+
+
+def test_nobody_sees_a_result_before_it_is_durable(process: Callable[..., Any]) -> None:
+    """A sibling that looks while the result is being appended does not find it yet."""
+    store = process()
+    appending, looked = threading.Event(), threading.Event()
+    append = store.append
+
+    def slow(run_id: str, events: Any, *rest: Any, **more: Any) -> Any:
+        if any((event.type, event.task_id) == ("TaskSucceeded", "a") for event in events):
+            appending.set()
+            assert looked.wait(20)
+        return append(run_id, events, *rest, **more)
+
+    store.append = slow
+
+    @task
+    def looks(context: TaskExecutionContext) -> Any:
+        assert appending.wait(20)
+        try:
+            return context.get_result("a", "not yet")
+        finally:
+            looked.set()
+
+    with workflow("w", store=store) as wf:
+        a | looks
+    assert wf.execute() == {"a": 1, "looks": "not yet"}
