@@ -70,7 +70,7 @@ class Channel:
         self._context.check()
         view = self._context.view
         cell = view.channel.get(key)
-        own = [write for write in self._context.staged if write.key == key and write.space == "channel"]
+        own = [write for write in self._context.staged if write.key == key]
         value: Any = None
         present = cell is not None
         if cell is not None and not any(write.op in ("set", "delete") for write in own):
@@ -125,16 +125,22 @@ class Channel:
         self._context.check()
         found = set(self._context.view.channel)
         for write in self._context.staged:
-            if write.space == "channel":
-                (found.discard if write.op == "delete" else found.add)(write.key)
+            (found.discard if write.op == "delete" else found.add)(write.key)
         return sorted(found)
 
     def _need_list(self, key: str) -> None:
-        value = self.get(key)
-        if value is not None and not isinstance(value, list):
-            raise ChannelError(
-                f"channel key {key!r} holds a {type(value).__name__}, not a list", hint="Use set, or another key"
-            )
+        """Refuse a key that holds something else; the list itself is read only if somebody set it as a whole."""
+        self._context.check()
+        newest = next((write.op for write in reversed(self._context.staged) if write.key == key), None)
+        if newest is None:
+            cell = self._context.view.channel.get(key)
+            newest = cell[0] if cell is not None else "delete"
+        if newest not in ("append", "prepend", "delete"):
+            value = self.get(key)
+            if value is not None and not isinstance(value, list):
+                raise ChannelError(
+                    f"channel key {key!r} holds a {type(value).__name__}, not a list", hint="Use set, or another key"
+                )
 
     def _stage(self, op: str, key: str, payload: Payload | None = None, amount: float | int | None = None) -> None:
         self._context.check()

@@ -20,8 +20,8 @@ class Executor(Protocol):
         """Take note that the driver has received one call's completion."""
         ...
 
-    def abandon(self) -> None:
-        """Give up one worker that is blocked in a call (it was timed out or cancelled).
+    def abandon(self, call: Callable[[], None]) -> None:
+        """Give up the worker that is blocked in this call (it was timed out or cancelled).
 
         The call may still return; what it then posts is discarded, and ``finished`` is not called for it.
         """

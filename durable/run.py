@@ -144,6 +144,8 @@ class Run:
             grace: seconds that running bodies get when SIGINT or SIGTERM asks to stop.
         """
         info = self.info
+        if workflow is not None:
+            lifecycle.check_workflow(info, workflow)
         if info.status in ("succeeded", "cancelled") and policy is None:
             return self
         workflow = workflow or self.workflow or self._load_workflow(info)

@@ -147,6 +147,7 @@ def _run_failed(state: RunState, event: Event) -> None:
 def _task_started(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.attempts[node] = event.attempt
+    state.outcome[node] = 0
     state.started[node] = event.time
     state.ended[node] = event.time
     state.steps += 1
@@ -202,6 +203,13 @@ def _group_ended(state: RunState, event: Event) -> int:
     return node
 
 
+def _group_retried(state: RunState, event: Event) -> int:
+    node = _move_group(state, event)
+    state.started[node] = event.time  # each round has the whole time-out
+    state.driven.pop(node, None)
+    return node
+
+
 def _group_reopened(state: RunState, event: Event) -> int:
     node = _move_group(state, event)
     state.outcome[node] = 0
@@ -253,7 +261,7 @@ _FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "GroupStarted": _group_started,
     "GroupSucceeded": _group_ended,
     "GroupFailed": _group_ended,
-    "GroupRetryRequested": _move_group,
+    "GroupRetryRequested": _group_retried,
     "GroupReopened": _group_reopened,
     "GroupCancelled": _group_ended,
     "GroupSkipped": _group_ended,

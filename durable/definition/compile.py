@@ -113,7 +113,7 @@ class Compiled:
         self.policies[name] = group.policy
         return GroupSpec(
             name,
-            tuple(tuple(node.task_id for node in line) for line in group.members),
+            tuple(tuple(node.task_id for node in line) for line in group.lines()),
             group.policy.describe(),
             group.limit,
             CoordinationBackend(group.backend).value,

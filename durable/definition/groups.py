@@ -83,6 +83,13 @@ class ParallelGroup(Linkable):
         if block is not None:
             block.add(self)
 
+    def lines(self) -> list[tuple[Node, ...]]:
+        """The members as lines of nodes; a nested group's callback stands after it."""
+        return [
+            tuple(node for part in line for node in (part, getattr(part, "callback", None)) if node is not None)
+            for line in self.members
+        ]
+
     @property
     def task_id(self) -> str:
         """The group's id: its name, or one made of its members' ids."""

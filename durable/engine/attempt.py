@@ -83,7 +83,8 @@ class Attempt:
         """Return the attempt's context, made when it is first asked for."""
         if self.context is None:
             self.context = TaskExecutionContext(self.view, self.task.task_id, self.number)
-            self.context.ended = self.over
+            if self.over is not None:  # looked at after the context can be found: end() may come at any moment
+                self.context.ended = self.over
         return self.context
 
     def end(self, why: str) -> None:

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 class Deadlines:
     """A heap of what runs out of time.
 
-    An entry is ``(when, node, attempt)``; groups have attempt 0.
+    An entry is ``(when, node, number)``: a task's attempt, or the time at which a group's round started.
     """
 
     def __init__(self) -> None:
@@ -18,24 +18,23 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._heap)
 
-    def add(self, when: float, node: int, attempt: int = 0) -> None:
+    def add(self, when: float, node: int, number: int) -> None:
         """Add one, in seconds on the monotonic clock."""
-        heappush(self._heap, (when, node, attempt))
+        heappush(self._heap, (when, node, number))
 
     def next(self, counts: Callable[[int, int], bool]) -> float | None:
         """Return the earliest one's time; None when there is none.
 
         Args:
-            counts: whether ``(node, attempt)`` still runs; entries of what has ended are dropped.
+            counts: whether ``(node, number)`` still runs; entries of what has ended are dropped.
         """
         while self._heap and not counts(*self._heap[0][1:]):
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def due(self, now: float) -> list[tuple[int, int]]:
-        """Remove and return those whose time has come, as ``(node, attempt)``."""
+        """Remove and return those whose time has come, as ``(node, number)``."""
         found = []
         while self._heap and self._heap[0][0] <= now:
-            _, node, attempt = heappop(self._heap)
-            found.append((node, attempt))
+            found.append(heappop(self._heap)[1:])
         return found

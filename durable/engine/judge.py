@@ -62,13 +62,14 @@ class GroupContext:
         metadata: the run's durable metadata, a dict.
     """
 
-    def __init__(self, view: RunView, group_id: str, members: Sequence[str]) -> None:
+    def __init__(self, view: RunView, group_id: str, members: Sequence[str], final: Sequence[str]) -> None:
         self.run_id = view.run_id
         self.group_id = group_id
         self.metadata = Metadata(view)
         self.retries: dict[str, None] = {}
         self._view = view
         self._members = members
+        self._final = final
 
     def next_task(self, task: Task[Any] | str | TaskResult) -> None:
         """Ask for another attempt of a member; the group is judged again after it.
@@ -80,6 +81,8 @@ class GroupContext:
             DefinitionError: it is not a member of this group.
         """
         name = task if isinstance(task, str) else task.task_id
+        if name in self._final:
+            raise DefinitionError(f"{name!r} is a group that has succeeded", hint="A verdict of success is final")
         if name not in self._members:
             raise DefinitionError(
                 f"{name!r} is not a member of group {self.group_id!r}", hint="A policy can ask for its own members"
@@ -107,7 +110,9 @@ def judge(
     graph = state.graph
     spec = graph.group(group)
     lines = graph.members[group]
-    context = GroupContext(view, spec.id, graph.member_ids(group))
+    ends = [line[-1] for line in lines]
+    final = [graph.ids[end] for end in ends if graph.is_group(end) and state.nodes[end] == SUCCEEDED]
+    context = GroupContext(view, spec.id, graph.member_ids(group), final)
     try:
         results = {graph.ids[line[-1]]: view.task_result(line) for line in lines if not early or _settled(state, line)}
         if early:

@@ -117,12 +117,6 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
             if policy is not None and not _was_rejudged(store, run_id, make_policy(policy).describe()):
                 raise DefinitionError(f"the run {state.status_name}: there is nothing to judge again", run_id=run_id)
             return Ended()
-        assert state.created is not None
-        if state.created.fields["workflow"] != workflow.name:
-            raise RunConflict(
-                f"the run is one of workflow {state.created.fields['workflow']!r}, not of {workflow.name!r}",
-                run_id=run_id,
-            )
         code = compile_for(state, workflow)
         drive = _drive(host, lease, state, code)
         resumed = state.status == FAILED
@@ -159,6 +153,16 @@ def cancel(store: Store, run_id: str, asked: Asked) -> bool:
     except RunAlreadyDriven:
         _log.info("run %s is driven now; its driver was told to cancel it", run_id)
     return True
+
+
+def check_workflow(info: RunInfo, workflow: Blueprint) -> None:
+    """Refuse to go on with a run of another workflow. Raises ``RunConflict``."""
+    if info.workflow != workflow.name:
+        raise RunConflict(
+            f"the run is one of workflow {info.workflow!r}, not of {workflow.name!r}",
+            run_id=info.run_id,
+            hint="Use another run id, or the workflow that it belongs to",
+        )
 
 
 def compile_for(state: RunState, workflow: Blueprint) -> Compiled:
@@ -268,12 +272,7 @@ def _was_rejudged(store: Store, run_id: str, described: Any) -> bool:
 
 def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Write]) -> None:
     """Refuse to mix a run with another workflow or another input."""
-    if info.workflow != request.workflow.name:
-        raise RunConflict(
-            f"the run is one of workflow {info.workflow!r}, not of {request.workflow.name!r}",
-            run_id=info.run_id,
-            hint="Use another run id",
-        )
+    check_workflow(info, request.workflow)
     if info.input != _digest(writes) and not _same_values(store, info.run_id, request.initial):
         raise RunConflict(
             "the run was begun with another input",

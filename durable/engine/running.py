@@ -54,7 +54,7 @@ class Running:
         timeout = self._state.graph.group(group).timeout
         if timeout is not None:
             left = timeout - self._state.driven.get(group, 0) / 1e6
-            self._deadlines.add(self._monotonic() + max(left, 0.0), group)
+            self._deadlines.add(self._monotonic() + max(left, 0.0), group, self._state.started[group])
 
     def finished(self, attempt: Attempt) -> bool:
         """Take an attempt that has posted its completion out; False when it had been given up."""
@@ -72,7 +72,7 @@ class Running:
         if attempt is not None:
             attempt.end(why)
             if attempt.post is not None and self._executor is not None:
-                self._executor.abandon()
+                self._executor.abandon(attempt)
 
     @property
     def timed(self) -> bool:
@@ -97,7 +97,7 @@ class Running:
 
     def _counts(self, node: int, number: int) -> bool:
         """Whether a deadline is still that of something running."""
-        if self._state.graph.is_group(node):
-            return self._state.nodes[node] == RUNNING
+        if self._state.graph.is_group(node):  # told apart by when its round started
+            return self._state.nodes[node] == RUNNING and self._state.started[node] == number
         attempt = self.attempts.get(node)
         return attempt is not None and attempt.number == number

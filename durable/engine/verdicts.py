@@ -41,7 +41,7 @@ class Verdicts:
             return  # a verdict on a group around it has just closed it
         name = state.graph.ids[group]
         policy = self._policy(group, name)
-        tasks = [line[-1] for line in self._code.groups[name].members]
+        tasks = [line[-1] for line in self._code.groups[name].lines()]
         verdict = judge(state, self._journal.view, group, policy, tasks, early=early)
         if verdict.retries:
             self._retry(group, name, verdict)
@@ -65,6 +65,7 @@ class Verdicts:
         for line in graph.members[group]:
             if graph.ids[line[-1]] in verdict.retries:
                 reopen_member(journal, line, "the policy asked for another attempt")
+        self._running.watch_group(group)
 
     def _record(self, group: int, name: str, verdict: Verdict, policy: GroupExecutionPolicy) -> None:
         asked = self._journal.state.rejudged.get(group, {})

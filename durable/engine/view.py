@@ -75,7 +75,8 @@ class RunView:
     def has_value(self, node: int) -> bool:
         """Whether the node succeeded and that is committed."""
         state = self.state
-        return state.nodes[node] == SUCCEEDED and state.outcome[node] <= self.committed
+        # The driver sets the status first: an outcome of 0 is one that it is about to set.
+        return state.nodes[node] == SUCCEEDED and 0 < state.outcome[node] <= self.committed
 
     def value(self, node: int) -> Any:
         """Return the value of a node that has one: a task's result, or ``{member: value}`` of a group."""

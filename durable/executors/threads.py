@@ -21,6 +21,7 @@ class ThreadExecutor:
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._workers = 0
         self._in_flight = 0
+        self._abandoned: set[Callable[[], None]] = set()
 
     def submit(self, call: Callable[[], None]) -> None:
         """Run the call in an idle worker, or in a new one."""
@@ -34,8 +35,9 @@ class ThreadExecutor:
         """Take note that a call's completion was taken: its worker is free again."""
         self._in_flight -= 1
 
-    def abandon(self) -> None:
-        """Give up one worker that is blocked in a call; it ends by itself when the call returns."""
+    def abandon(self, call: Callable[[], None]) -> None:
+        """Give up the worker that is blocked in this call; it ends by itself when the call returns."""
+        self._abandoned.add(call)
         self._workers -= 1
         self._in_flight -= 1
 
@@ -45,6 +47,9 @@ class ThreadExecutor:
             self._calls.put(None)
 
     def _work(self) -> None:
-        take = self._calls.get
+        take, abandoned = self._calls.get, self._abandoned
         while (call := take()) is not None:
             call()
+            if call in abandoned:
+                abandoned.discard(call)
+                return
