@@ -14,35 +14,27 @@ How an outcome resolves the edges that leave a node:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
 
 from durable.core.events import Event
-from durable.core.graph import GroupSpec
+from durable.core.lanes import STARTABLE, Lanes
 from durable.core.state import RunState
 from durable.core.transitions import (
     CANCELLED,
     ENDED,
     FAILED,
-    INTERRUPTED,
     PENDING,
     RUNNING,
     SKIPPED,
     SUCCEEDED,
     TIMED_OUT,
-    WAITING,
 )
-
-ROOT = -1
-"""The lane of tasks outside of groups, which run one after another."""
 
 _BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
 _WITHOUT = _BAD | {SKIPPED}
-_STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING})
 
 
 class Decision(msgspec.Struct, gc=False):
@@ -80,7 +72,7 @@ class Frontier:
         self.state = state
         self.max_steps = max_steps
         self.default_limit = default_limit
-        self.alone: int | None = None
+        self.lanes = Lanes(state, default_limit)
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -93,12 +85,8 @@ class Frontier:
         self.blocked = bytearray(count)
         self.member_done = bytearray(count)
         self.unsettled = {group: len(lines) for group, lines in graph.members.items()}
-        self.lanes: dict[int, deque[int]] = {}
-        self.suspects: deque[int] = deque()
-        self.delayed: list[tuple[int, int]] = []
-        self.live: set[int] = set()
-        self.busy: dict[int, int] = {}
-        self.limits = {group: self._limit(graph.group(group)) for group in graph.members} | {ROOT: 1}
+        alone = self.lanes.alone
+        self.lanes = Lanes(state, self.default_limit)
         self.to_judge: dict[int, None] = {}
         self.to_open: list[int] = []
         self.to_skip: list[int] = []
@@ -111,11 +99,8 @@ class Frontier:
         for group in self.unsettled:
             if state.nodes[group] == RUNNING and self._ripe(group):
                 self.to_judge[group] = None
-        if self.alone not in self.live:
-            self.alone = None
-
-    def _limit(self, spec: GroupSpec) -> int:
-        return 1 if spec.backend == "direct" else spec.limit or self.default_limit
+        if alone in self.lanes.live:
+            self.lanes.alone = alone
 
     def _place(self, node: int, status: int) -> None:
         """Count one node's outcome in, offering nothing yet."""
@@ -124,7 +109,7 @@ class Frontier:
         elif status in _WITHOUT:
             self._ended_without(node, offer=False)
         elif status == RUNNING and node < self.graph.tasks:
-            self._went_live(node)
+            self.lanes.went_live(node)
         if node >= self.graph.tasks and status not in (PENDING, SKIPPED):
             for line in self.graph.members[node]:
                 self.waiting[line[0]] -= 1
@@ -141,12 +126,15 @@ class Frontier:
         if take is not None:
             take(self, node)
 
+    def _started(self, node: int) -> None:
+        self.lanes.went_live(node)
+
     def _succeeded(self, node: int) -> None:
-        self._left(node)
+        self.lanes.left(node)
         self._resolve(node, taken=True)
 
     def _lost(self, node: int) -> None:
-        self._left(node)
+        self.lanes.left(node)
         self._ended_without(node)
 
     def _ended_without(self, node: int, *, offer: bool = True) -> None:
@@ -160,7 +148,7 @@ class Frontier:
             self._block(node)
 
     def _again(self, node: int) -> None:
-        self._left(node)
+        self.lanes.left(node)
         self._offer(node)
 
     def _outdated(self, _node: int | None) -> None:
@@ -186,104 +174,30 @@ class Frontier:
             self.to_open, self.to_skip = [], []
             if opened or skipped:
                 return Decision(open=opened, skip=skipped)
-        while self.delayed and self.delayed[0][0] <= now:
-            when, node = heappop(self.delayed)
-            if nodes[node] == WAITING and self.state.due.get(node) == when:
-                self._enqueue(node)
-        return self._starts()
+        return self._starts(now)
 
-    def _starts(self) -> Decision:
-        start: list[int] = []
-        if self.alone is None:
-            if self.lanes:
-                for lane in list(self.lanes):
-                    self._fill(lane, start)
-            if self.suspects and not start and not self.live:
-                self._start_suspect(start)
-        if start and self.max_steps is not None:
-            self._hold_back(start, self.max_steps - self.state.steps)
-            if not start and not self.live:
-                return Decision(out_of_steps=True)
-        wake = self._wake() if self.delayed else None
-        return Decision(start=start, wake=wake, over=not start and not self.live and wake is None)
-
-    def _hold_back(self, start: list[int], allowed: int) -> None:
-        """Put back what ``max_steps`` does not allow to start."""
-        for node in reversed(start[max(allowed, 0) :]):
-            self.lanes.setdefault(self.graph.parent[node], deque()).appendleft(node)
-        del start[max(allowed, 0) :]
-
-    def _fill(self, lane: int, start: list[int]) -> None:
-        queue = self.lanes[lane]
-        free = self.limits[lane] - self.busy.get(lane, 0)
-        nodes = self.state.nodes
-        while queue and free > 0:
-            node = queue.popleft()
-            if nodes[node] not in _STARTABLE:
-                continue
-            if self.state.interrupted and self._suspect(node):
-                self.suspects.append(node)
-                continue
-            start.append(node)
-            free -= 1
-        if not queue:
-            del self.lanes[lane]
-
-    def _suspect(self, node: int) -> bool:
-        """Whether this is the last try of a task that was interrupted: it runs alone."""
-        if not self.state.interrupted.get(node):
-            return False
-        return self.state.spent.get(node, 0) >= self.graph.attempt_limit(node) - 1
-
-    def _start_suspect(self, start: list[int]) -> None:
-        while self.suspects and not start:
-            node = self.suspects.popleft()
-            if self.state.nodes[node] in _STARTABLE:
-                self.alone = node
-                start.append(node)
-
-    def _wake(self) -> int | None:
-        nodes, due = self.state.nodes, self.state.due
-        while self.delayed:
-            when, node = self.delayed[0]
-            if nodes[node] == WAITING and due.get(node) == when:
-                return when
-            heappop(self.delayed)
-        return None
-
-    def _went_live(self, node: int) -> None:
-        lane = self.graph.parent[node]
-        self.live.add(node)
-        self.busy[lane] = self.busy.get(lane, 0) + 1
-
-    def _left(self, node: int) -> None:
-        if node in self.live:
-            self.live.remove(node)
-            self.busy[self.graph.parent[node]] -= 1
-            if node == self.alone:
-                self.alone = None
+    def _starts(self, now: int) -> Decision:
+        lanes = self.lanes
+        allowed = None if self.max_steps is None else self.max_steps - self.state.steps
+        start = lanes.starts(now, allowed)
+        if start or lanes.live:
+            return Decision(start=start, wake=lanes.wake() if lanes.delayed else None)
+        if lanes.queues or lanes.suspects:
+            return Decision(out_of_steps=True)
+        wake = lanes.wake()
+        return Decision(wake=wake, over=wake is None)
 
     def _offer(self, node: int) -> None:
         """Put a node whose needs are resolved where it will be found."""
         status = self.state.nodes[node]
-        if self.waiting[node] or self.blocked[node] or status not in _STARTABLE:
+        if self.waiting[node] or self.blocked[node] or status not in STARTABLE:
             return
         if not self.taken[node] and self.graph.needs[node]:
             self.to_skip.append(node)
         elif node >= self.graph.tasks:
             self.to_open.append(node)
-        elif status == WAITING:
-            heappush(self.delayed, (self.state.due[node], node))
         else:
-            self._enqueue(node)
-
-    def _enqueue(self, node: int) -> None:
-        lane = self.graph.parent[node]
-        queue = self.lanes.get(lane)
-        if queue is None:
-            self.lanes[lane] = deque((node,))
-        else:
-            queue.append(node)
+            self.lanes.enqueue(node)
 
     def _open(self, group: int) -> None:
         for line in self.graph.members[group]:
@@ -348,7 +262,7 @@ class Frontier:
 
 
 _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
-    "TaskStarted": Frontier._went_live,
+    "TaskStarted": Frontier._started,
     "TaskSucceeded": Frontier._succeeded,
     "TaskFailed": Frontier._lost,
     "TaskTimedOut": Frontier._lost,

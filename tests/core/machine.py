@@ -133,7 +133,7 @@ class Machine:
         self.start(*(ids[node] for node in decision.start))
         if decision.judge or decision.open or decision.skip:
             return True
-        live = sorted(self.frontier.live)
+        live = sorted(self.frontier.lanes.live)
         if live:
             self._complete(random.choice(live), random)
         elif decision.wake is not None:

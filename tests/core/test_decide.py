@@ -18,17 +18,17 @@ def offers(frontier: Frontier) -> dict[str, Any]:
     """What a frontier would have done now, whatever its queues look like."""
     nodes = frontier.state.nodes
     startable = {PENDING, INTERRUPTED, WAITING}
-    queued = [node for lane in frontier.lanes.values() for node in lane] + list(frontier.suspects)
+    queued = [node for lane in frontier.lanes.queues.values() for node in lane] + list(frontier.lanes.suspects)
     queued += [
-        node for when, node in frontier.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING
+        node for when, node in frontier.lanes.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING
     ]
     return {
         "start": {node for node in queued if nodes[node] in startable},
         "open": {node for node in frontier.to_open if nodes[node] == PENDING},
         "skip": {node for node in frontier.to_skip if nodes[node] == PENDING},
         "judge": {node for node in frontier.to_judge if nodes[node] == RUNNING and not frontier.unsettled[node]},
-        "live": set(frontier.live),
-        "busy": {lane: count for lane, count in frontier.busy.items() if count},
+        "live": set(frontier.lanes.live),
+        "busy": {lane: count for lane, count in frontier.lanes.busy.items() if count},
     }
 
 

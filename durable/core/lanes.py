@@ -1,0 +1,157 @@
+"""Lanes: which of the tasks that may start do start, and when.
+
+A lane is a group, or everything outside of groups; it has a limit. Tasks that back off wait for their
+time, and the last try of a task that was interrupted runs alone, so that one which kills its process
+does not use up the attempts of its innocent siblings. Lanes do not know why a task may start.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+
+from durable.core.graph import GroupSpec
+from durable.core.state import RunState
+from durable.core.transitions import INTERRUPTED, PENDING, WAITING
+
+ROOT = -1
+"""The lane of tasks outside of groups, which run one after another."""
+
+STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING})
+"""Statuses from which a task starts."""
+
+
+class Lanes:
+    """The tasks that may start, wait or run.
+
+    Args:
+        state: the folded state.
+        default_limit: how many tasks of a group run at once when its definition does not say.
+
+    Attributes:
+        queues: tasks that may start, by lane.
+        live: tasks that run; busy: how many of them, by lane.
+        delayed: ``(due, task)`` of tasks that back off, a heap.
+        suspects: tasks whose next try is to run alone; alone: the one that does.
+    """
+
+    def __init__(self, state: RunState, default_limit: int) -> None:
+        graph = state.graph
+        self._state = state
+        self._graph = graph
+        self._limits = {group: _limit(graph.group(group), default_limit) for group in graph.members} | {ROOT: 1}
+        self.queues: dict[int, deque[int]] = {}
+        self.live: set[int] = set()
+        self.busy: dict[int, int] = {}
+        self.delayed: list[tuple[int, int]] = []
+        self.suspects: deque[int] = deque()
+        self.alone: int | None = None
+
+    def enqueue(self, node: int) -> None:
+        """Let a task start as soon as its lane has room, or once its back-off is over."""
+        if self._state.nodes[node] == WAITING:
+            heappush(self.delayed, (self._state.due[node], node))
+        else:
+            self._enqueue(node)
+
+    def went_live(self, node: int) -> None:
+        """Take note that a task was started."""
+        lane = self._graph.parent[node]
+        self.live.add(node)
+        self.busy[lane] = self.busy.get(lane, 0) + 1
+
+    def left(self, node: int) -> None:
+        """Take note that a task, if it was running, does not run any more."""
+        if node in self.live:
+            self.live.remove(node)
+            self.busy[self._graph.parent[node]] -= 1
+            if node == self.alone:
+                self.alone = None
+
+    def starts(self, now: int, allowed: int | None) -> list[int]:
+        """Take out and return the tasks to start now.
+
+        Args:
+            now: microseconds since 1970.
+            allowed: at most so many; None for no limit.
+        """
+        if self.delayed:
+            self._awake(now)
+        start: list[int] = []
+        if self.alone is None:
+            if self.queues:
+                for lane in list(self.queues):
+                    self._fill(lane, start)
+            if self.suspects and not start and not self.live:
+                self._start_suspect(start)
+        if allowed is not None and len(start) > allowed:
+            self._hold_back(start, max(allowed, 0))
+        return start
+
+    def wake(self) -> int | None:
+        """When the next back-off is over, microseconds since 1970; None when nothing backs off."""
+        while self.delayed:
+            when, node = self.delayed[0]
+            if self._backs_off(when, node):
+                return when
+            heappop(self.delayed)
+        return None
+
+    def _enqueue(self, node: int) -> None:
+        lane = self._graph.parent[node]
+        queue = self.queues.get(lane)
+        if queue is None:
+            self.queues[lane] = deque((node,))
+        else:
+            queue.append(node)
+
+    def _awake(self, now: int) -> None:
+        while self.delayed and self.delayed[0][0] <= now:
+            when, node = heappop(self.delayed)
+            if self._backs_off(when, node):
+                self._enqueue(node)
+
+    def _backs_off(self, when: int, node: int) -> bool:
+        """Whether an entry of ``delayed`` still holds."""
+        return self._state.nodes[node] == WAITING and self._state.due.get(node) == when
+
+    def _fill(self, lane: int, start: list[int]) -> None:
+        queue = self.queues[lane]
+        free = self._limits[lane] - self.busy.get(lane, 0)
+        nodes = self._state.nodes
+        while queue and free > 0:
+            node = queue.popleft()
+            if nodes[node] not in STARTABLE:
+                continue  # closed meanwhile
+            if self._state.interrupted and self._suspect(node):
+                self.suspects.append(node)
+                continue
+            start.append(node)
+            free -= 1
+        if not queue:
+            del self.queues[lane]
+
+    def _suspect(self, node: int) -> bool:
+        """Whether this is the last try of a task that was interrupted."""
+        if not self._state.interrupted.get(node):
+            return False
+        return self._state.spent.get(node, 0) >= self._graph.attempt_limit(node) - 1
+
+    def _start_suspect(self, start: list[int]) -> None:
+        while self.suspects and not start:
+            node = self.suspects.popleft()
+            if self._state.nodes[node] in STARTABLE:
+                self.alone = node
+                start.append(node)
+
+    def _hold_back(self, start: list[int], allowed: int) -> None:
+        """Put back what may not start now."""
+        for node in reversed(start[allowed:]):
+            if node == self.alone:
+                self.alone = None
+            self.queues.setdefault(self._graph.parent[node], deque()).appendleft(node)
+        del start[allowed:]
+
+
+def _limit(spec: GroupSpec, default_limit: int) -> int:
+    return 1 if spec.backend == "direct" else spec.limit or default_limit
