@@ -28,8 +28,8 @@ AUTOCHECKPOINT = {"full": 200, "normal": 1000}
 makes a synced commit faster, and SQLite's default of 1,000 gets there too late for short runs. Without
 a sync for each commit there is nothing to gain, and each checkpoint costs."""
 
-Head = tuple[int, int, int, int, bytes, str]
-"""The end of a run's log: lease token, SQLite's data version, run key, last seq, its digest, run status."""
+Head = tuple[int, int, int, bytes]
+"""The end of a run's log as this store left it: lease token, run key, last seq, its digest."""
 
 
 class Link:
@@ -96,6 +96,28 @@ class Link:
             except sqlite3.Error as error:
                 raise translate(error, self.address.path, run_id) from error
 
+    def write_once(self, query: str, values: Sequence[object]) -> int:
+        """Run one statement that is a transaction by itself, and return how many rows it changed.
+
+        Raises:
+            sqlite3.IntegrityError: it breaks a constraint; nothing was changed.
+            StoreError: it could not be done.
+        """
+        with self.lock:
+            if self.in_transaction:
+                raise _nested()
+            try:
+                connection = self.writable()
+                self.gate.acquire()
+                try:
+                    return connection.execute(query, values).rowcount
+                finally:
+                    self.gate.release()
+            except sqlite3.IntegrityError:
+                raise
+            except (sqlite3.Error, OSError) as error:
+                raise_typed(error, self)
+
     def check_place(self) -> None:
         """Raise ``StoreError`` when the file was moved or deleted while it was open.
 
@@ -119,7 +141,6 @@ class Link:
     def drop(self) -> None:
         """Close the connection; the next use opens a new one."""
         connection, self._connection = self._connection, None
-        self.heads.clear()  # data versions count for one connection only
         if connection is not None:
             connection.close()
 
@@ -209,7 +230,7 @@ class Writing:
         link.lock.acquire()
         if link.in_transaction:
             link.lock.release()
-            raise StoreError("the store was used from inside its own transaction", hint="Not from signal handlers")
+            raise _nested()
         try:
             connection = link.writable()
             link.gate.acquire()
@@ -245,6 +266,10 @@ class Writing:
             link.gate.release()
         finally:
             link.lock.release()
+
+
+def _nested() -> StoreError:
+    return StoreError("the store was used from inside its own transaction", hint="Not from signal handlers")
 
 
 def raise_typed(error: BaseException, link: Link) -> NoReturn:

@@ -27,7 +27,17 @@ _HEAD = """SELECT r.run, e.seq, e.digest, r.status FROM leases l
 LEFT JOIN runs r ON r.run_id = l.run_id
 LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
 WHERE l.run_id = ? AND l.token = ? AND l.owner IS NOT NULL"""
-_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO events VALUES {_ROW}"
+# A few events in one statement, which is a transaction by itself and inserts nothing if the lease is not the
+# caller's. Where the log ends need not be read again: nobody appends without the lease, and a number that is
+# taken is refused by the primary key. (Reading events here would make SQLite copy the rows first.)
+_FEW = 4
+_INSERT_FEW = [
+    f"""INSERT INTO events SELECT * FROM (VALUES {", ".join([_ROW] * count)})
+WHERE EXISTS (SELECT 1 FROM leases WHERE run_id = ? AND token = ? AND owner IS NOT NULL)"""
+    for count in range(1, _FEW + 1)
+]
 _CREATE = "INSERT INTO runs (run_id, workflow, status, created, file, input) VALUES (?, ?, ?, ?, ?, ?)"
 _STATUS = "UPDATE runs SET status = ? WHERE run = ?"
 _CONSUME = "UPDATE inbox SET consumed = ? WHERE run = ? AND id = ?"
@@ -50,27 +60,44 @@ class Log(Part):
     ) -> int:
         """Append events atomically and durably; see ``Store.append``."""
         link = self._link
+        head = link.heads.get(run_id)
+        if head is not None and len(events) <= _FEW and not consume and head[0] == token and head[2] == expected_seq:
+            after = self._append_few(run_id, events, head)
+            if after is not None:
+                link.heads[run_id] = after
+                return after[2]
         with link.writing as connection:
-            # Nobody else committed since our own last append: then the log ends where we left it.
-            version = connection.execute("PRAGMA data_version").fetchone()[0]
-            head = link.heads.get(run_id)
-            if head is None or head[0] != token or head[1] != version:
-                head = _head(connection, run_id, token, version)
-            run, last, before, status = head[2:]
+            run, last, before, status = _head(connection, run_id, token)
             if last != expected_seq or not events or events[0].seq != last + 1:
                 raise _conflict(run_id, events, expected_seq, last)
             if not run:
                 run = _create(connection, run_id, events[0])
-            after, digest = _insert(connection, run, run_id, events, before)
-            if after is None:
-                after = status
-            elif after != status:
-                connection.execute(_STATUS, (after, run))
+            rows, digest, moved = _rows(run, run_id, events, before)
+            connection.executemany(_INSERT, rows)
+            if moved is not None and moved != status:
+                connection.execute(_STATUS, (moved, run))
             last += len(events)
             if consume:
                 connection.executemany(_CONSUME, [(last, run, name) for name in consume])
-        link.heads[run_id] = (token, version, run, last, digest, after)
+        link.heads[run_id] = (token, run, last, digest)
         return last
+
+    def _append_few(self, run_id: str, events: Sequence[Event], head: Head) -> Head | None:
+        """Append by one statement; None when nothing was appended, so that the long way has to say why."""
+        token, run, last, before = head
+        if not events or events[0].seq != last + 1:
+            return None
+        rows, digest, moved = _rows(run, run_id, events, before)
+        if moved is not None:
+            return None
+        values = [value for row in rows for value in row]
+        values += (run_id, token)
+        try:
+            if not self._link.write_once(_INSERT_FEW[len(rows) - 1], values):
+                return None
+        except sqlite3.IntegrityError:
+            return None
+        return token, run, last + len(rows), digest
 
     def read(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[Event]:
         """Yield events; see ``Store.read``. The consumer may be as slow as it likes: nothing is held."""
@@ -101,43 +128,39 @@ class Log(Part):
                 return
 
 
-def _head(connection: sqlite3.Connection, run_id: str, token: int, version: int) -> Head:
-    """Read the log's end, if the token is that of the present lease."""
+def _head(connection: sqlite3.Connection, run_id: str, token: int) -> tuple[int, int, bytes, str]:
+    """Read the run's key and its log's end and status, if the token is that of the present lease."""
     row = connection.execute(_HEAD, (run_id, token)).fetchone()
     if row is None:
         raise lease_lost(run_id, token)
     run, last, before, status = row
     if run is None:
-        return token, version, 0, 0, START, ""
+        return 0, 0, START, ""
     if before is None:
         raise _without_end(run_id, last)
-    return token, version, run, last, before, status
+    return run, last, before, status
 
 
-def _insert(
-    connection: sqlite3.Connection, run: int, run_id: str, events: Sequence[Event], before: bytes
-) -> tuple[str | None, bytes]:
-    """Insert the events; return the run's status after them, None when it does not move, and their digest."""
+def _rows(
+    run: int, run_id: str, events: Sequence[Event], before: bytes
+) -> tuple[list[tuple[Any, ...]], bytes, str | None]:
+    """Return the events' rows, their digest, and the run's status after them if they move it."""
     rows: list[tuple[Any, ...]] = []
     seq = events[0].seq
     last = seq + len(events) - 1
-    status = None
+    moved = None
     digest = chain(before, events)
     for event in events:
         if event.seq != seq:
             raise _conflict(run_id, events, events[0].seq - 1, events[0].seq - 1)
         kind, encoding, payload = event.type, event.encoding, event.payload
         if kind in RUN_STATUS_AFTER:
-            status = RUN_STATUS_AFTER[kind]
+            moved = RUN_STATUS_AFTER[kind]
         value = _text(payload) if encoding == "json" and payload is not None else payload
         mark = digest if seq == last else None
         rows.append((run, seq, event.time, kind, event.task_id, event.attempt, event.data, encoding, value, mark))
         seq += 1
-    if len(rows) == 1:
-        connection.execute(_INSERT, rows[0])
-    else:
-        connection.executemany(_INSERT, rows)
-    return status, digest
+    return rows, digest, moved
 
 
 def _text(payload: bytes) -> str | bytes:
