@@ -10,7 +10,7 @@ from durable.core.digest import verified
 from durable.core.events import Event
 from durable.core.replay import dump, replay
 from durable.core.state import RunState
-from durable.engine.recover import load, read_definition
+from durable.engine.recover import load, read_graph
 from durable.errors import DurableError, LogCorrupt
 from durable.payloads import decode_raw
 from durable.store import RunInfo, Store
@@ -50,7 +50,7 @@ def check(store: Store, run_id: str) -> Finding:
 
 def _check(store: Store, info: RunInfo, finding: Finding) -> None:
     run_id, seq = info.run_id, info.seq  # what is appended meanwhile is left out
-    state = RunState(run_id, read_definition)
+    state = RunState(run_id, read_graph)
     events = verified(run_id, store.read(run_id, 0, seq), store.digests(run_id, 0, seq))
     replay(state, _unwrapped(events, finding))
     if state.seq != seq:

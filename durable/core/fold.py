@@ -8,7 +8,6 @@ from typing import NoReturn
 
 from durable.core import channel
 from durable.core.events import LOG_FORMAT, Event
-from durable.core.graph import Graph
 from durable.core.state import RunState
 from durable.core.transitions import GROUP, PENDING, RUN, RUNNING, TASK, next_status
 from durable.errors import LogCorrupt, UnknownEvent
@@ -99,14 +98,14 @@ def _run_created(state: RunState, event: Event) -> None:
     state.created = event
     state.drive_began = event.time
     state.definition_seq = event.seq
-    state.set_graph(Graph(state.read_definition(event)))
+    state.set_graph(state.read_graph(event))
 
 
 def _definition_changed(state: RunState, event: Event) -> None:
     """Carry every node's record over by id; what the new definition lacks becomes an orphan."""
     old = copy(state)
     state.definition_seq = event.seq
-    state.set_graph(Graph(state.read_definition(event)))
+    state.set_graph(state.read_graph(event))
     sparse = ("spent", "interrupted", "due", "driven", "rejudged")
     for name in sparse:
         setattr(state, name, {})

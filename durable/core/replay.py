@@ -18,8 +18,7 @@ import msgspec
 from durable.core import channel
 from durable.core.events import Event
 from durable.core.fold import apply
-from durable.core.graph import Graph
-from durable.core.state import ReadDefinition, RunState
+from durable.core.state import ReadGraph, RunState
 
 CHECKPOINT_FORMAT = 1
 
@@ -72,9 +71,7 @@ def opened(data: bytes) -> dict[str, Any] | None:
     return whole if known else None
 
 
-def restore(
-    run_id: str, whole: dict[str, Any], created: Event, definition: Event, read_definition: ReadDefinition
-) -> RunState:
+def restore(run_id: str, whole: dict[str, Any], created: Event, definition: Event, read_graph: ReadGraph) -> RunState:
     """Return the state that an opened checkpoint holds.
 
     Args:
@@ -82,10 +79,10 @@ def restore(
         whole: what ``opened`` returned.
         created: the run's first event.
         definition: the event that ``whole["definition_seq"]`` names.
-        read_definition: decodes the definitions in the log.
+        read_graph: makes the graph of a definition in the log.
     """
-    state = RunState(run_id, read_definition)
-    state.set_graph(Graph(read_definition(definition)))
+    state = RunState(run_id, read_graph)
+    state.set_graph(read_graph(definition))
     state.created = created
     for name in _PLAIN:
         setattr(state, name, whole[name])

@@ -23,8 +23,8 @@ from durable.core.transitions import (
     TIMED_OUT,
 )
 
-ReadDefinition = Callable[[Event], Definition]
-"""Decodes the definition that a RunCreated or DefinitionChanged event carries."""
+ReadGraph = Callable[[Event], Graph]
+"""Makes the graph of the definition that a RunCreated or DefinitionChanged event carries."""
 
 
 class RunState:
@@ -32,7 +32,7 @@ class RunState:
 
     Args:
         run_id: the run.
-        read_definition: decodes the definitions in the log.
+        read_graph: makes the graph of a definition in the log.
 
     Attributes:
         seq, time: of the last event applied (time in microseconds since 1970).
@@ -47,9 +47,9 @@ class RunState:
         orphans: nodes of earlier definitions that the present one lacks: id -> (status, outcome).
     """
 
-    def __init__(self, run_id: str, read_definition: ReadDefinition) -> None:
+    def __init__(self, run_id: str, read_graph: ReadGraph) -> None:
         self.run_id = run_id
-        self.read_definition = read_definition
+        self.read_graph = read_graph
         self.seq = 0
         self.time = 0
         self.status = PENDING

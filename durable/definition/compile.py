@@ -47,6 +47,7 @@ class Compiled:
         self.policies: dict[str, GroupExecutionPolicy] = {}
         self.bound: dict[str, Payload] = {}
         self.unstorable: dict[str, PayloadError] = {}
+        self._about: dict[int, tuple[str, str]] = {}
         self.definition = Definition(
             workflow.name,
             workflow.version,
@@ -84,18 +85,19 @@ class Compiled:
 
     def _task(self, task: Task[Any]) -> TaskSpec:
         self.tasks[task.task_id] = task
+        about = self._about.get(id(task.fn))
+        if about is None:
+            about = self._about[id(task.fn)] = fingerprint(task.fn), source_of(task.fn)
         return TaskSpec(
             task.task_id,
-            f"version:{task.version}" if task.version is not None else fingerprint(task.fn),
-            source_of(task.fn),
-            self._digest(task),
+            about[0] if task.version is None else f"version:{task.version}",
+            about[1],
+            self._digest(task) if task.bound else "",
             task.timeout,
             task.retry.max_attempts if task.retry is not None else None,
         )
 
     def _digest(self, task: Task[Any]) -> str:
-        if not task.bound:
-            return ""
         try:
             payload = encode(dict(task.bound))
         except PayloadError as error:
@@ -123,6 +125,8 @@ class Compiled:
         )
 
     def _upstream(self, task: Task[Any]) -> dict[str, int]:
+        if not task.signature.names:
+            return {}
         index = self.graph.index
         return {
             name: index[name]

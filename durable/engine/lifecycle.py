@@ -27,7 +27,7 @@ from durable.definition.groups import default_workers
 from durable.engine.changes import cancel_run, rejudge_failures, reopen_failures, take_over
 from durable.engine.drive import Drive, Interruption
 from durable.engine.journal import Journal, Observer
-from durable.engine.recover import encode_definition, load, read_definition
+from durable.engine.recover import encode_definition, load, read_graph
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
@@ -95,9 +95,10 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
     with _leased(store, run_id) as lease:
         info = store.run(run_id)
         if info is None:
-            state = RunState(run_id, read_definition)
+            state = RunState(run_id, lambda _event: code.graph)  # what a reader makes of the event
             drive = _drive(host, lease, state, code)
             _create(drive.journal, code, request, writes)
+            state.read_graph = read_graph
         else:
             _check_same(store, info, request, writes)
             if info.status not in ("running", "interrupted"):

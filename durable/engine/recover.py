@@ -8,7 +8,7 @@ import msgspec
 
 from durable.core.digest import START, verified
 from durable.core.events import Event
-from durable.core.graph import Definition
+from durable.core.graph import Definition, Graph
 from durable.core.replay import opened, replay, restore
 from durable.core.state import RunState
 from durable.errors import LogCorrupt, RunNotFound
@@ -21,10 +21,10 @@ _decode = msgspec.json.Decoder(Definition).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def read_definition(event: Event) -> Definition:
-    """Return the definition that a RunCreated or DefinitionChanged event carries."""
+def read_graph(event: Event) -> Graph:
+    """Return the graph of the definition that a RunCreated or DefinitionChanged event carries."""
     try:
-        return _decode(decode_raw(event.encoding, event.payload)[1])
+        return Graph(_decode(decode_raw(event.encoding, event.payload)[1]))
     except msgspec.MsgspecError as error:
         raise LogCorrupt(f"the recorded definition cannot be read: {error}", seq=event.seq) from None
 
@@ -65,7 +65,7 @@ def _folded(store: Store, run_id: str, use_checkpoints: bool) -> RunState:
         state = _restored(store, run_id, checkpoint)
         if state is not None:
             return _replayed(store, state, checkpoint.digest)
-    return _replayed(store, RunState(run_id, read_definition), START)
+    return _replayed(store, RunState(run_id, read_graph), START)
 
 
 def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | None:
@@ -82,7 +82,7 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | N
         )
     created = store.event(run_id, 1)
     definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
-    return restore(run_id, whole, created, definition, read_definition)
+    return restore(run_id, whole, created, definition, read_graph)
 
 
 def _replayed(store: Store, state: RunState, digest: bytes) -> RunState:

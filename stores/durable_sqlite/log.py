@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import chain as joined
 from itertools import starmap
 from typing import Any
 
@@ -90,8 +91,7 @@ class Log(Part):
         rows, digest, moved = _rows(run, run_id, events, before)
         if moved is not None:
             return None
-        values = [value for row in rows for value in row]
-        values += (run_id, token)
+        values = (*joined.from_iterable(rows), run_id, token)
         try:
             if not self._link.write_once(_INSERT_FEW[len(rows) - 1], values):
                 return None

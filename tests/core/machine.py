@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from durable.core.decide import Frontier
 from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
-from durable.core.graph import Definition, GroupSpec, TaskSpec
+from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, ENDED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, TIMED_OUT
 
@@ -31,7 +31,7 @@ def tasks(*ids: str, **settings: Any) -> tuple[TaskSpec, ...]:
 
 def facts(state: RunState) -> dict[str, Any]:
     """Everything a state holds, to be compared."""
-    plain = {name: value for name, value in vars(state).items() if name not in ("graph", "index", "read_definition")}
+    plain = {name: value for name, value in vars(state).items() if name not in ("graph", "index", "read_graph")}
     return {name: list(value) if hasattr(value, "typecode") else value for name, value in plain.items()} | {
         "definition": state.graph.definition,
         "nodes": bytes(state.nodes),
@@ -52,9 +52,9 @@ class Machine:
         self.emit("RunCreated", format=LOG_FORMAT, workflow=definition.workflow)
         self.frontier = Frontier(self.state, **frontier)
 
-    def read(self, event: Event) -> Definition:
-        """Decode a definition: here, look it up."""
-        return self.definitions[event.seq]
+    def read(self, event: Event) -> Graph:
+        """Make the graph of a definition: here, of one that is looked up."""
+        return Graph(self.definitions[event.seq])
 
     def emit(self, type: str, task_id: str | None = None, attempt: int = 0, **fields: Any) -> None:
         """Let something happen."""

@@ -6,7 +6,7 @@ import pytest
 
 from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
-from durable.core.graph import Definition, GroupSpec
+from durable.core.graph import Definition, Graph, GroupSpec
 from durable.core.state import RunState
 from durable.errors import LogCorrupt, UnknownEvent
 from tests.core.machine import Machine, facts, tasks
@@ -34,7 +34,7 @@ def test_an_unknown_event_is_refused_by_name() -> None:
 
 def test_an_unknown_log_format_is_refused_by_name() -> None:
     """The first event says how the rest is meant."""
-    state = RunState("run", lambda _event: TWO)
+    state = RunState("run", lambda _event: Graph(TWO))
     with pytest.raises(UnknownEvent, match=f"format {LOG_FORMAT + 1}.*reads format {LOG_FORMAT}"):
         apply(state, Event(1, 1, "RunCreated", data=encode_fields({"format": LOG_FORMAT + 1})))
 

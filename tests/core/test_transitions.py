@@ -8,7 +8,7 @@ import pytest
 
 from durable.core.events import EVENTS, LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
-from durable.core.graph import Definition, GroupSpec
+from durable.core.graph import Definition, Graph, GroupSpec
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, RUN, RUN_ENDS, RUN_STATUS_AFTER, STATUSES, TABLES, TASK, next_status
 from durable.errors import IllegalTransition
@@ -27,7 +27,7 @@ PAIRS = [
 def state_with(subject: str, status: int) -> RunState:
     """A state in which the subject has the status, however it got there."""
     if subject == "run" and STATUSES[status] == "pending":
-        return RunState("run", lambda _event: DEFINITION)
+        return RunState("run", lambda _event: Graph(DEFINITION))
     machine = Machine(DEFINITION)
     if subject == "run":
         machine.state.status = status

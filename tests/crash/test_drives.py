@@ -11,7 +11,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from durable.core.fold import apply
 from durable.core.state import RunState
 from durable.core.transitions import RUNNING
-from durable.engine.recover import read_definition
+from durable.engine.recover import read_graph
 from durable.testing import CrashKit, Trial, Workload
 
 FILE = str(Path(__file__).with_name("flows_to_control.py"))
@@ -76,7 +76,7 @@ def test_a_frozen_drive_is_taken_over_and_refused_when_it_wakes(tmp_path: Path) 
 def running_beside(trial: Trial, task_id: str) -> list[list[str]]:
     """What else was running at each start of a task, according to the log."""
     found = []
-    state = RunState(trial.run_id, read_definition)
+    state = RunState(trial.run_id, read_graph)
     for event in trial.events():
         apply(state, event)
         if event.type == "TaskStarted" and event.task_id == task_id:
