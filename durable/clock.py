@@ -31,6 +31,13 @@ class Clock(Protocol):
         """
         ...
 
+    def soon(self, queue: SimpleQueue[Any], seconds: float) -> Any:
+        """Return the queue's next item if one comes within so short a time that nobody notices, else None.
+
+        A fake clock does not wait at all.
+        """
+        ...
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -53,3 +60,10 @@ class SystemClock:
             except Empty:
                 if end is not None and time.monotonic() >= end:
                     return None
+
+    def soon(self, queue: SimpleQueue[Any], seconds: float) -> Any:
+        """Return the queue's next item if one comes within ``seconds``, else None."""
+        try:
+            return queue.get(timeout=seconds)
+        except Empty:
+            return None

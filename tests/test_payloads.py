@@ -23,7 +23,7 @@ from typing import Any
 import freezegun
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from durable.errors import PayloadError
@@ -106,6 +106,12 @@ def json_exact(value: Any) -> bool:
     return type(value) in (bool, type(None))
 
 
+def containers(value: Any) -> int:
+    """How many lists and dicts JSON would write; one that stands in many places counts each time."""
+    inner = value if type(value) is list else value.values() if type(value) is dict else ()
+    return (type(value) in (list, dict)) + sum(map(containers, inner))
+
+
 any_text = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=20)
 hashable = (
     st.none()
@@ -162,6 +168,7 @@ class TestRoundTrip:
     @example(2**63)
     @example(-(2**63))
     def test_json_is_chosen_if_and_only_if_it_gives_the_value_back_exactly(self, value: Any) -> None:
+        assume(containers(value) < 2_000)  # a crowd of aliases is pickled: test_nested_aliases_do_not_multiply
         assert (kind_of(value) == "json") == json_exact(value)
 
     def test_none_needs_no_payload(self) -> None:

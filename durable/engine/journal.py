@@ -42,6 +42,7 @@ class Journal:
     Attributes:
         frontier: kept current too, once there is one.
         consume: ids of inbox messages that the next commit has dealt with.
+        commit_seconds: how long a commit takes, lately.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Journal:
         self.view = view
         self.observers = list(observers)
         self.now = store.clock.now
+        self._monotonic = store.clock.monotonic
         self.batch: list[Event] = []
         self.consume: list[str] = []
         self.checkpointed = state.seq
+        self.commit_seconds = 0.0
 
     def emit(
         self,
@@ -106,7 +109,9 @@ class Journal:
         batch = self.batch
         if not batch:
             return
+        begun = self._monotonic()
         self.store.append(self.state.run_id, batch, batch[0].seq - 1, self.lease.token, consume=self.consume)
+        self.commit_seconds += (self._monotonic() - begun - self.commit_seconds) / 8
         self.view.publish(batch)
         self.batch = []
         if self.consume:

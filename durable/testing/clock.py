@@ -97,6 +97,13 @@ class FakeClock:
             return None
         return self._wait(queue, timeout)
 
+    def soon(self, queue: SimpleQueue[Any], seconds: float) -> Any:
+        """Return the queue's next item if it is there, else None; no time passes."""
+        try:
+            return _next(queue, block=False)
+        except Empty:
+            return None
+
     def _wait(self, queue: SimpleQueue[Any], timeout: float) -> Any:
         with self._changed:
             waiter = _Waiter(queue, self._monotonic + _us(timeout))

@@ -55,6 +55,16 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
         ForeignStore: the database holds something else.
         StoreTooNew: a later version of durable wrote it.
     """
+    if connection.in_transaction:
+        return _is_current(connection, path)
+    connection.execute("BEGIN")  # one snapshot: somebody else may be making the schema at this moment
+    try:
+        return _is_current(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _is_current(connection: sqlite3.Connection, path: Path) -> bool:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
