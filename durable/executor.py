@@ -16,14 +16,10 @@ class Executor(Protocol):
         """Run the call at once. The engine submits no more than its groups' limits allow."""
         ...
 
-    def finished(self) -> None:
-        """Take note that the driver has received one call's completion."""
-        ...
-
     def abandon(self, call: Callable[[], None]) -> None:
         """Give up the worker that is blocked in this call (it was timed out or cancelled).
 
-        The call may still return; what it then posts is discarded, and ``finished`` is not called for it.
+        The call may still return; what it then posts is discarded.
         """
         ...
 

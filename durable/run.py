@@ -50,7 +50,7 @@ class Run:
         self.run_id = run_id
         self.workflow: Blueprint | None = None
         self._let_go = weakref.finalize(self, store.close) if owned else None
-        self._state: RunState | None = None
+        self._view: RunView | None = None
         self._causes: Mapping[int, BaseException] = {}
 
     @property
@@ -68,13 +68,13 @@ class Run:
 
     def load_state(self) -> RunState:
         """Return the folded state, read anew when the log has grown."""
-        if self._state is None or self._state.seq != self.info.seq:
-            self._state = load(self.store, self.run_id)
-        return self._state
+        return self.view().state
 
     def view(self) -> RunView:
         """Return what can be read of the run now."""
-        return RunView(self.store, self.load_state())
+        if self._view is None or self._view.state.seq != self.info.seq:
+            self._view = RunView(self.store, load(self.store, self.run_id))
+        return self._view
 
     def result(self) -> Any:
         """Return the result, as ``Workflow.execute`` does, or raise what it raises.
@@ -186,8 +186,8 @@ class Run:
         return f"<Run {self.run_id}>"
 
     def _took(self, ended: lifecycle.Ended) -> Run:
-        if ended.state is not None:
-            self._state, self._causes = ended.state, ended.causes
+        if ended.view is not None:
+            self._view, self._causes = ended.view, ended.causes
         return self
 
     def _load_workflow(self, info: RunInfo) -> Blueprint:

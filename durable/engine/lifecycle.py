@@ -74,9 +74,12 @@ class Request(msgspec.Struct):
 
 
 class Ended(msgspec.Struct):
-    """What is left of a drive: the state it reached and the live exceptions by node; None when nothing ran."""
+    """What is left of a drive: what it reached, with the values it had at hand, and the live exceptions by node.
 
-    state: RunState | None = None
+    The view is None when nothing ran.
+    """
+
+    view: RunView | None = None
     causes: Mapping[int, BaseException] = {}
 
 
@@ -195,7 +198,7 @@ def _driven(drive: Drive) -> Ended:
                 message.kind == "cancel" and message.id not in drive.journal.consume
             ):  # it came while nobody drove the run
                 cancel_run(drive.journal, message)
-                return Ended(drive.state, drive.recorder.causes)
+                return Ended(drive.journal.view, drive.recorder.causes)
     try:
         drive.run()
     except Interruption as interruption:
@@ -203,7 +206,7 @@ def _driven(drive: Drive) -> Ended:
             raise KeyboardInterrupt(f"run {drive.state.run_id} was interrupted and can be resumed") from None
         if interruption.signal is not None:
             raise SystemExit(128 + interruption.signal) from None
-    return Ended(drive.state, drive.recorder.causes)
+    return Ended(drive.journal.view, drive.recorder.causes)
 
 
 def _create(journal: Journal, code: Compiled, request: Request, writes: list[Write]) -> None:

@@ -61,8 +61,6 @@ class Running:
         if self.attempts.get(attempt.node) is not attempt:
             return False
         del self.attempts[attempt.node]
-        if attempt.post is not None and self._executor is not None:
-            self._executor.finished()
         attempt.end("it returned")
         return True
 

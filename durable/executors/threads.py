@@ -6,6 +6,7 @@ the calls do.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
@@ -13,33 +14,35 @@ from threading import Thread
 
 _numbers = count(1)
 
+Call = Callable[[], None]
+
 
 class ThreadExecutor:
-    """Runs each call in a worker thread; grows to as many workers as calls are in flight."""
+    """Runs each call in a worker thread at once: in one that is free, else in a new one.
+
+    A call that is short is over before the next one is submitted, so that a group of short bodies
+    makes do with few threads, however many of its members may run at once.
+    """
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._free: deque[None] = deque()
+        """One entry for each worker that has no call and for which none is on its way."""
+        self._abandoned: set[Call] = set()
         self._workers = 0
-        self._in_flight = 0
-        self._abandoned: set[Callable[[], None]] = set()
 
-    def submit(self, call: Callable[[], None]) -> None:
-        """Run the call in an idle worker, or in a new one."""
-        self._in_flight += 1
-        if self._in_flight > self._workers:
+    def submit(self, call: Call) -> None:
+        """Run the call in a free worker, or in a new one."""
+        self._calls.put(call)
+        try:
+            self._free.pop()
+        except IndexError:
             self._workers += 1
             Thread(target=self._work, name=f"durable-worker-{next(_numbers)}", daemon=True).start()
-        self._calls.put(call)
 
-    def finished(self) -> None:
-        """Take note that a call's completion was taken: its worker is free again."""
-        self._in_flight -= 1
-
-    def abandon(self, call: Callable[[], None]) -> None:
+    def abandon(self, call: Call) -> None:
         """Give up the worker that is blocked in this call; it ends by itself when the call returns."""
         self._abandoned.add(call)
-        self._workers -= 1
-        self._in_flight -= 1
 
     def close(self) -> None:
         """Let idle workers end; blocked ones end when their call returns."""
@@ -47,9 +50,10 @@ class ThreadExecutor:
             self._calls.put(None)
 
     def _work(self) -> None:
-        take, abandoned = self._calls.get, self._abandoned
+        take, abandoned, free = self._calls.get, self._abandoned, self._free
         while (call := take()) is not None:
             call()
             if call in abandoned:
                 abandoned.discard(call)
                 return
+            free.append(None)

@@ -82,7 +82,7 @@ def test_killed_at_any_append_the_run_goes_on_to_the_same_result(process: Proces
     except Died:
         pass
     else:
-        assert appends > 8
+        assert appends > 6  # how many appends there are depends on which completions share one
     run = wf.start(run_id="r", store=process())
     assert run.result() == RESULT
     events = list(run.events())
