@@ -115,7 +115,7 @@ def _hinted() -> Iterator[None]:
 
 def _found(store: Store, workflow: Blueprint, asked: dict[str, Any]) -> RunInfo | None:
     """The run of the id that was asked for, else the newest interrupted one of the same workflow, input and start."""
-    from durable.engine.lifecycle import input_digest
+    from durable.engine.inputs import input_digest
 
     if asked["run_id"] is not None:
         return store.run(asked["run_id"])

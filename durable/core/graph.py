@@ -178,10 +178,6 @@ class Graph:
         """Whether an outcome has to be there before the node can start; not so for roots and what they open."""
         return bool(self._directly_upstream(node))
 
-    def ends(self) -> list[int]:
-        """Nodes outside of groups that nothing follows, in definition order."""
-        return [node for node in self.ordered() if self.parent[node] < 0 and not self.after[node]]
-
     def ordered(self) -> list[int]:
         """All nodes in definition order, each group where its first member stands."""
         groups = sorted(self.members, key=lambda group: (min(self._tasks_of(group), default=self.tasks), -group))

@@ -10,7 +10,6 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import Any, TypeAlias
 
 import msgspec
@@ -26,13 +25,13 @@ from durable.definition.compile import Compiled
 from durable.definition.groups import default_workers
 from durable.engine.changes import cancel_run, rejudge_failures, reopen_failures, take_over
 from durable.engine.drive import Drive, Interruption
+from durable.engine.inputs import input_writes, is_input_of, writes_digest
 from durable.engine.journal import Journal, Observer
 from durable.engine.recover import encode_definition, load, read_graph
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
 from durable.executor import Executor
-from durable.payloads import decode, encode
 from durable.store import Lease, Message, RunInfo, Store
 
 _log = logging.getLogger("durable.engine")
@@ -87,7 +86,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
     """Begin a run, or go on with it if it was interrupted; a finished one is left alone."""
     store = host.store
     code = Compiled(request.workflow, request.start)
-    writes = _writes(request.initial)
+    writes = input_writes(request.initial)
     info = store.run(run_id)
     if info is None:
         code.check_parameters(request.initial)
@@ -216,7 +215,7 @@ def _create(journal: Journal, code: Compiled, request: Request, writes: list[Wri
         "version": code.definition.version,
         "file": code.file,
         "start": request.start,
-        "input": _digest(writes),
+        "input": writes_digest(writes),
         "max_steps": request.max_steps,
     }
     journal.emit("RunCreated", data=encode_fields(fields), payload=encode_definition(code.definition))
@@ -277,7 +276,7 @@ def _was_rejudged(store: Store, run_id: str, described: Any) -> bool:
 def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Write]) -> None:
     """Refuse to mix a run with another workflow or another input."""
     check_workflow(info, request.workflow)
-    if info.input != _digest(writes) and not _same_values(store, info.run_id, request.initial):
+    if not is_input_of(store, info, request.initial, writes):
         raise RunConflict(
             "the run was begun with another input",
             run_id=info.run_id,
@@ -288,33 +287,3 @@ def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Writ
         raise RunConflict(
             f"the run was begun with start={created.get('start')!r}", run_id=info.run_id, hint="Use another run id"
         )
-
-
-def _same_values(store: Store, run_id: str, initial: dict[str, Any]) -> bool:
-    """Compare decoded values: pickles of equal values need not have equal bytes."""
-    recorded = {}
-    for event in store.read(run_id, 1):
-        if event.type != "ChannelWritten" or event.task_id is not None:
-            break
-        recorded[event.fields["key"]] = decode(event.encoding, event.payload)
-    try:
-        return bool(recorded == initial) and list(map(type, recorded.values())) == list(map(type, initial.values()))
-    except Exception:
-        return False
-
-
-def input_digest(initial: Mapping[str, Any]) -> str:
-    """Return what ``RunInfo.input`` is for a run that was begun with these first values."""
-    return _digest(_writes(initial))
-
-
-def _writes(initial: Mapping[str, Any]) -> list[Write]:
-    return [Write("channel", "set", key, encode(value)) for key, value in initial.items()]
-
-
-def _digest(writes: list[Write]) -> str:
-    parts = [
-        (write.key, write.payload.encoding, write.payload.data) if write.payload is not None else (write.key,)
-        for write in sorted(writes, key=lambda write: write.key)
-    ]
-    return sha256(msgspec.msgpack.encode(parts)).hexdigest()[:16]
