@@ -68,8 +68,15 @@ def settings_for(options: argparse.Namespace) -> Settings:
 
 
 def how_measured(arguments: Sequence[str], settings: Settings) -> str:
-    """Return the command and its repetitions, in words."""
-    shown = shlex.join(["python", "-m", "benchmarks", *(word for word in arguments if word != "--write")])
+    """Return the command and its repetitions, in words; without what says only where output goes."""
+    words = ["python", "-m", "benchmarks"]
+    given = iter(arguments)
+    for word in given:
+        if word in ("--json", "--folder"):
+            next(given, None)
+        elif word != "--write" and not word.startswith(("--json=", "--folder=")):
+            words.append(word)
+    shown = shlex.join(words)
     peers = f", peers in the first {settings.peer_repetitions}" if settings.peers else ""
     return f"Measured by `{shown}`: {settings.repetitions} repetitions{peers}."
 
