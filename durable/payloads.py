@@ -205,7 +205,7 @@ _HINTS = (
     (("generator",), "Return data, not a generator: list(...) makes it a list"),
     (("coroutine", "awaitable"), "Await the coroutine and return its result"),
     (("recursion",), "The value is nested too deeply: return a flatter one, or write it to a file and return the path"),
-    (("open file", "_io.", "textiowrapper"), "Return the file's path or its contents, not an open file"),
+    (("open file", "_io.", "textiowrapper", "'buffered"), "Return the file's path or its contents, not an open file"),
     (("memory",), "Write large data to a file and return its path"),
 )
 

@@ -215,7 +215,8 @@ def test_an_orphan_does_not_keep_its_parents_lease(start: Starter, url: str) -> 
 def test_a_fork_waits_for_the_transaction_under_way(start: Starter, url: str) -> None:
     """Forking while other threads append harms neither the parent's log nor the children."""
     code = """
-import threading
+import threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and later warn of forks beside threads
 store = open_store(URL + "?synchronous=normal")
 stop = threading.Event()
 def write(name):
