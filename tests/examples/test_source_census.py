@@ -9,6 +9,7 @@ import sys
 import tokenize
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -235,7 +236,7 @@ def test_the_demonstration_reads_the_log_with_plain_sql(census: dict[str, Module
         (7, "TaskInterrupted", "c.py", 1), (8, "TaskStarted", "c.py", 2), (9, "TaskSucceeded", "c.py", 2),
         (10, "TaskStarted", "report", 1), (11, "TaskSucceeded", "report", 1),
     ]  # fmt: skip
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE runs (run INTEGER, run_id TEXT)")
         connection.execute("CREATE TABLE events (run, seq, time, type, task_id, attempt)")
         connection.execute("INSERT INTO runs VALUES (1, 'r'), (2, 'other')")
@@ -249,7 +250,7 @@ def test_the_demonstration_reads_the_log_with_plain_sql(census: dict[str, Module
     assert (proof.recorded, proof.failed, proof.in_flight) == (1, 1, 1)
     assert (proof.started_after, proof.again, proof.twice, proof.files) == (2, 1, 0, 3)
     assert (proof.seconds_saved, proof.seconds_worked) == (3.0, 5.0)
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("INSERT INTO events VALUES (1, 12, 0, 'TaskStarted', 'a.py', 2)")
     connection.close()
     assert log.evidence(6).twice == 1

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_a_foreign_database_is_refused_untouched(url: str) -> None:
     """A database of another program is refused; neither it nor its folder changes by a byte."""
     for pragma in ("user_version = 7", "application_id = 99", "journal_mode = wal"):
         path = _path(url).with_name(f"{pragma[:4]}.db")
-        with sqlite3.connect(path) as foreign:
+        with closing(sqlite3.connect(path, isolation_level=None)) as foreign:
             foreign.execute(f"PRAGMA {pragma}")
             foreign.execute("CREATE TABLE theirs (a)")
             foreign.execute("INSERT INTO theirs VALUES (1)")
@@ -112,7 +113,7 @@ def test_a_foreign_database_is_refused_untouched(url: str) -> None:
 def test_a_newer_schema_is_refused_untouched(url: str) -> None:
     """A database that a later durable wrote is refused with both versions named."""
     _fill(url)
-    with sqlite3.connect(_path(url)) as later:
+    with closing(sqlite3.connect(_path(url), isolation_level=None)) as later:
         later.execute("PRAGMA user_version = 99")
     later.close()
     before = _path(url).read_bytes()
@@ -197,7 +198,7 @@ def test_a_lost_end_is_noticed_before_appending(url: str) -> None:
         store.append(
             "run", [first, Event(2, 1, "TaskStarted", "t", 1), Event(3, 1, "TaskStarted", "u", 1)], 0, lease.token
         )
-        with sqlite3.connect(_path(url)) as other:
+        with closing(sqlite3.connect(_path(url), isolation_level=None)) as other:
             other.execute("DELETE FROM events WHERE seq = 3")
         other.close()
         with pytest.raises(LogCorrupt, match="seq 2"):
