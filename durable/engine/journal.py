@@ -78,7 +78,7 @@ class Journal:
             attempt: the attempt it is about.
             data: the type's own fields, encoded.
             payload: the value it carries.
-            time: when it happened, microseconds since 1970; 0 for now.
+            time: when it happened, microseconds since 1970; 0 means the present moment.
         """
         state = self.state
         encoding = content = None

@@ -19,7 +19,7 @@ from durable.core.divergence import compare
 from durable.core.events import LOG_FORMAT, encode_fields
 from durable.core.policies import make_policy
 from durable.core.state import RunState
-from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, SUCCEEDED
+from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
 from durable.definition.groups import default_workers
@@ -92,7 +92,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
         code.check_parameters(request.initial)
     else:
         _check_same(store, info, request, writes)
-        if info.status not in ("running", "interrupted"):
+        if info.status in RUN_ENDS.values():
             return Ended()
     with _leased(store, run_id) as lease:
         info = store.run(run_id)
@@ -103,7 +103,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
             state.read_graph = read_graph
         else:
             _check_same(store, info, request, writes)
-            if info.status not in ("running", "interrupted"):
+            if info.status in RUN_ENDS.values():
                 return Ended()
             state = load(store, run_id)
             drive = _drive(host, lease, state, code)
@@ -141,7 +141,7 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
 def cancel(store: Store, run_id: str, asked: Asked) -> bool:
     """Cancel a run: record it when nobody drives it, else tell its driver. False when it has ended."""
     info = store.run(run_id)
-    if info is not None and info.status not in ("running", "interrupted"):
+    if info is not None and info.status in RUN_ENDS.values():
         return False
     fields = {name: value for name, value in asked.items() if value is not None}
     message = Message(secrets.token_hex(8), "cancel", msgspec.json.encode(fields).decode(), store.clock.now())
