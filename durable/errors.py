@@ -65,12 +65,22 @@ class DivergenceError(DurableError):
         changes: one line for each difference, naming the task.
     """
 
-    def __init__(self, message: str, *, changes: Sequence[str] = (), run_id: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        changes: Sequence[str] = (),
+        run_id: str | None = None,
+        task_id: str | None = None,
+        hint: str | None = None,
+    ) -> None:
         self.changes = list(changes)
         super().__init__(
             message,
             run_id=run_id,
-            hint="Restore the names and the wiring, or accept the changes: resume with accept_changes=True "
+            task_id=task_id,
+            hint=hint
+            or "Restore the names and the wiring, or accept the changes: resume with accept_changes=True "
             "(durable resume RUN --accept-changes)",
         )
 
@@ -152,6 +162,22 @@ class StepLimitExceeded(DurableError):
     """The run started more task attempts than ``max_steps`` allows."""
 
 
+class CycleLimitExceeded(DurableError):
+    """A task asked for more iterations than its ``max_cycles`` allows."""
+
+
+class DeadlineExceeded(DurableError):
+    """A task, or the run, was not done by its deadline."""
+
+
+class SignalTimedOut(DurableError, TimeoutError):
+    """A signal did not come in the time that its wait allowed."""
+
+
+class FeedbackRefused(DurableError, ValueError):
+    """An answer that does not fit its question, or that comes after a different one."""
+
+
 class TaskFailed(DurableError):
     """A task failed for good, so its run failed.
 
@@ -208,9 +234,11 @@ class RunSuspended(DurableError):
         waiting: what the run waits for, one entry each.
     """
 
-    def __init__(self, message: str, *, run_id: str | None = None, waiting: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, *, run_id: str | None = None, waiting: Sequence[str] = (), hint: str | None = None
+    ) -> None:
         self.waiting = list(waiting)
-        super().__init__(message, run_id=run_id)
+        super().__init__(message, run_id=run_id, hint=hint)
 
 
 class RunInterrupted(DurableError):
@@ -242,6 +270,13 @@ class TaskTimedOut(DurableError):
 
 class PoisonTask(DurableError):
     """A task was interrupted as often as it may be; its process probably dies because of it."""
+
+
+class Suspended(BaseException):
+    """Unwinds a body that waits for longer than a thread is held for; it starts again from the top afterwards.
+
+    A BaseException, so that a task's ``except Exception`` does not mistake it for a failure. Let it pass.
+    """
 
 
 class AttemptEnded(BaseException):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 
 class Executor(Protocol):
@@ -25,4 +25,15 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Take no more calls; leave blocked workers behind."""
+        ...
+
+
+class LoopExecutor(Executor, Protocol):
+    """An executor for calls that are coroutines: ``submit`` runs ``call.coroutine()`` on its event loop.
+
+    ``abandon`` cancels the coroutine.
+    """
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine for a thread that is not the loop's, and return or raise its outcome."""
         ...

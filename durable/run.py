@@ -12,9 +12,9 @@ import secrets
 import shlex
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from durable.context import check_key
+from durable.context.staged import check_key
 from durable.core.divergence import compare
 from durable.core.events import Event
 from durable.core.plan import Plan, make_plan
@@ -22,6 +22,7 @@ from durable.core.results import TaskResult
 from durable.core.state import RunState
 from durable.core.transitions import SUCCEEDED
 from durable.definition.blueprint import Blueprint
+from durable.definition.checks import check_seconds
 from durable.engine import lifecycle
 from durable.engine.journal import Observer
 from durable.engine.outcome import failure, result, results
@@ -29,8 +30,14 @@ from durable.engine.recover import load
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, RunNotFound
+from durable.executor import LoopExecutor
 from durable.executors.threads import ThreadExecutor
+from durable.messages import CANCEL, SIGNAL, TERMINATE, make_message
+from durable.payloads import encode
 from durable.store import RunInfo, Store, check_run_id, default_url, open_store
+
+if TYPE_CHECKING:
+    from durable.asynchronous import Control
 
 _log = logging.getLogger("durable")
 
@@ -134,6 +141,7 @@ class Run:
         reason: str | None = None,
         observers: Iterable[Observer] = (),
         grace: float = GRACE_SECONDS,
+        stays: bool = False,
     ) -> Run:
         """Go on with the run to its end and return it; like ``Workflow.resume``, but never raises its failure.
 
@@ -142,6 +150,7 @@ class Run:
             policy, accept_changes, actor, reason: as for ``Workflow.resume``.
             observers: called on the driver after each commit with ``(state, events)``.
             grace: seconds that running bodies get when SIGINT or SIGTERM asks to stop.
+            stays: wait for whatever the run waits for instead of suspending it.
         """
         info = self.info
         if workflow is not None:
@@ -151,7 +160,7 @@ class Run:
         workflow = workflow or self.workflow or self._load_workflow(info)
         self.workflow = workflow
         asked = {"actor": actor, "reason": reason}
-        host = _host(self.store, observers, grace)
+        host = _host(self.store, observers, grace, stays)
         return self._took(
             lifecycle.resume(host, self.run_id, workflow, policy=policy, accept=accept_changes, asked=asked)
         )
@@ -162,7 +171,62 @@ class Run:
         Returns:
             False when the run has already ended.
         """
-        return lifecycle.cancel(self.store, self.run_id, {"actor": actor, "reason": reason})
+        return lifecycle.end(self.store, self.run_id, CANCEL, {"actor": actor, "reason": reason})
+
+    def terminate(self, result: Any = None, reason: str | None = None, actor: str | None = None) -> bool:
+        """End the run with success and this result: at once when nobody drives it, else as soon as its driver looks.
+
+        Returns:
+            False when the run has already ended.
+        """
+        asked = {"actor": actor, "reason": reason}
+        return lifecycle.end(self.store, self.run_id, TERMINATE, asked, encode(result))
+
+    def signal(
+        self,
+        name: str,
+        value: Any = None,
+        *,
+        id: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> bool:
+        """Send the run a signal; it is kept until a task waits for it.
+
+        Args:
+            name: the signal.
+            value: what it carries.
+            id: chosen by the sender; a second signal with the same id counts once.
+            actor, reason: who sent it and why; recorded.
+
+        Returns:
+            False when a signal with that id was sent before.
+        """
+        message = make_message(
+            id or secrets.token_hex(8), SIGNAL, self.store.clock.now(), name=name, payload=encode(value),
+            actor=actor, reason=reason,
+        )  # fmt: skip
+        return self.store.send(self.run_id, message)
+
+    def answer(
+        self, request_id: str | None = None, value: Any = None, *, actor: str | None = None, reason: str | None = None
+    ) -> bool:
+        """Answer a question of the run; the answer is kept until a driver takes it.
+
+        Args:
+            request_id: the question; may be left out when only one is open.
+            value: the answer.
+            actor, reason: who answered and why; recorded.
+
+        Returns:
+            False when the same answer was given before.
+
+        Raises:
+            FeedbackRefused: it does not fit the question, or another answer was given before.
+        """
+        from durable.human.answers import send_answer
+
+        return send_answer(self.store, self.run_id, request_id, value, actor=actor, reason=reason)
 
     def resume_command(self) -> str:
         """The command that resumes this run."""
@@ -210,8 +274,11 @@ def start_run(
     store: Any = None,
     initial: Mapping[str, Any] | None = None,
     max_steps: int | None = None,
+    deadline: float | None = None,
     observers: Iterable[Observer] = (),
     grace: float = GRACE_SECONDS,
+    stays: bool = False,
+    control: Control | None = None,
 ) -> Run:
     """Run a workflow, or go on with its interrupted run of that id, until it has ended. See ``Workflow.start``."""
     if run_id is not None:
@@ -220,12 +287,13 @@ def start_run(
         raise DefinitionError(f"max_steps must be a whole number from 1, not {max_steps!r}")
     for key in initial or ():
         check_key("channel", key)
-    request = lifecycle.Request(workflow, start, dict(initial or {}), max_steps)
+    check_seconds("deadline", deadline, workflow.name)
+    request = lifecycle.Request(workflow, start, dict(initial or {}), max_steps, deadline)
     opened, owned = opened_store(store)
     run = Run(opened, run_id or _new_id(workflow.name, opened), owned=owned)
     run.workflow = workflow
     try:
-        return run._took(lifecycle.start(_host(opened, observers, grace), run.run_id, request))
+        return run._took(lifecycle.start(_host(opened, observers, grace, stays, control), run.run_id, request))
     except BaseException:
         run.close()
         raise
@@ -291,8 +359,18 @@ def opened_store(store: Any) -> tuple[Store, bool]:
     return open_store(store), True
 
 
-def _host(store: Store, observers: Iterable[Observer], grace: float) -> lifecycle.Host:
-    return lifecycle.Host(store, ThreadExecutor, tuple(observers), grace)
+def _host(
+    store: Store, observers: Iterable[Observer], grace: float, stays: bool, control: Control | None = None
+) -> lifecycle.Host:
+    loop = control.executor if control is not None else _new_loop
+    on_drive = control.on_drive if control is not None else None
+    return lifecycle.Host(store, ThreadExecutor, loop, tuple(observers), grace, stays, on_drive)
+
+
+def _new_loop() -> LoopExecutor:
+    from durable.executors.loop import LoopExecutor  # asyncio costs 70 ms
+
+    return LoopExecutor()
 
 
 def _newest_open(store: Store, workflow: str) -> str:

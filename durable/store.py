@@ -19,6 +19,7 @@ import msgspec
 
 from durable.clock import Clock
 from durable.core.events import Event
+from durable.core.transitions import RUN_STATUS_AFTER, STATUSES, SUSPENDED
 from durable.errors import InvalidRunId, StoreNotFound
 
 DEFAULT_URL = "sqlite:///.durable/runs.db"
@@ -50,7 +51,8 @@ class LeaseInfo(msgspec.Struct, frozen=True):
         owner: the drive.
         token: its fencing token.
         pid: its process; host: that process's machine.
-        expires: when it ends without a heartbeat, microseconds since 1970.
+        expires: when it ends without a heartbeat, microseconds since 1970. For people: on the machine that
+            holds it, the monotonic clock decides, which nobody can set.
         alive: whether its process is there and its time has not run out.
     """
 
@@ -83,12 +85,15 @@ class RunInfo(msgspec.Struct, frozen=True):
 
     Attributes:
         run_id, workflow: its names.
-        status: recorded status: running, interrupted, succeeded, failed, cancelled (suspended).
+        status: recorded status: running, interrupted, suspended, succeeded, failed or cancelled.
         created, updated: time of the first and of the last event, microseconds since 1970.
         seq: last sequence number.
         driven: whether a live lease is held on it.
         file: the file that defines the workflow, when it was recorded.
         input: digest of the input.
+        due: when a suspended run goes on by itself, microseconds since 1970; None if only a message helps, and
+            for runs of another recorded status.
+        messages: whether its inbox holds messages that no append has consumed.
     """
 
     run_id: str
@@ -100,11 +105,29 @@ class RunInfo(msgspec.Struct, frozen=True):
     driven: bool = False
     file: str | None = None
     input: str | None = None
+    due: int | None = None
+    messages: bool = False
 
     @property
     def shown_status(self) -> str:
         """The status for people: a run that nobody drives although it has not ended is interrupted."""
         return "interrupted" if self.status == "running" and not self.driven else self.status
+
+    def ready(self, now: int) -> bool:
+        """Return whether a drive that begins now would find something to do.
+
+        Args:
+            now: microseconds since 1970.
+
+        Returns:
+            True when nobody drives the run and it was interrupted, or it is suspended and a message waits
+            or its time has come.
+        """
+        if self.driven:
+            return False
+        if self.status == STATUSES[SUSPENDED]:
+            return self.messages or (self.due is not None and self.due <= now)
+        return self.shown_status == "interrupted"
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -112,8 +135,9 @@ class Message(msgspec.Struct, frozen=True):
 
     Attributes:
         id: chosen by the sender; a second message with the same id is ignored.
-        kind: what it is: "cancel" (later "signal", "answer").
-        data: a JSON object as text.
+        kind: what it is: "cancel" or "terminate" (end the run, without or with a result), "signal" (for whoever
+            waits for its name), "answer" (to a question that was asked). A store does not look at it.
+        data: a JSON object as text, with what the kind needs.
         time: when it was sent, microseconds since 1970.
     """
 
@@ -193,7 +217,7 @@ class Store(ABC):
         """Take the lease on a run that may not exist yet.
 
         A lease whose owner's process is gone is taken over at once; one whose owner lives is taken
-        over only after it has expired.
+        over only after it has expired, by ``Clock.monotonic()``: setting the wall clock robs nobody.
 
         Raises:
             RunAlreadyDriven: somebody else holds it.
@@ -213,7 +237,7 @@ class Store(ABC):
 
     @abstractmethod
     def send(self, run_id: str, message: Message) -> bool:
-        """Put a message into the run's inbox; False when that id was ever sent to it before.
+        """Put a message into the run's inbox; False when that id was ever sent to it before, consumed or not.
 
         Raises ``RunNotFound`` for an unknown run.
         """
@@ -231,6 +255,21 @@ class Store(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def due_after(event: Event) -> int | None:
+    """Return when a run goes on by itself after a run event, for stores to keep beside its status.
+
+    Args:
+        event: one whose type is in ``RUN_STATUS_AFTER``.
+
+    Returns:
+        The ``due`` of an event that suspends the run, in microseconds since 1970; None for all others.
+    """
+    if RUN_STATUS_AFTER[event.type] != STATUSES[SUSPENDED]:
+        return None
+    due: int | None = event.fields.get("due")
+    return due
 
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\ud800-\udfff]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable.core.plan import Plan
 from durable.definition.blueprint import Blueprint
@@ -12,6 +12,9 @@ from durable.definition.compile import Compiled
 from durable.definition.mermaid import draw
 from durable.definition.task import Task
 from durable.run import Run, open_run, resume_workflow, start_run
+
+if TYPE_CHECKING:
+    from durable.asynchronous import Control
 
 
 class Workflow(Blueprint):
@@ -31,6 +34,7 @@ class Workflow(Blueprint):
         store: Any = None,
         initial: Mapping[str, Any] | None = None,
         max_steps: int | None = None,
+        deadline: float | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> Any:
         """Run the workflow to its end, or go on with the interrupted run of that id, and return the result.
@@ -41,6 +45,7 @@ class Workflow(Blueprint):
             store: a store, a URL or a path; None for the workflow's own or the default.
             initial: first values of the channel.
             max_steps: how many attempts the run may start.
+            deadline: seconds, by the wall clock, that the run may take, from its creation or its last reopening.
             checkpoint_dir: a folder; the same as a SQLite store in it.
 
         Returns:
@@ -51,14 +56,39 @@ class Workflow(Blueprint):
             DefinitionError: the workflow cannot run as it is written.
             TaskFailed, ParallelGroupError: the run failed; the message names the command that resumes it.
             RunCancelled: the run was cancelled.
+            RunSuspended: the run waits for a person, a signal or a timer.
             RunConflict: the run exists with another workflow or input.
             RunAlreadyDriven: somebody else drives it now.
             DivergenceError: the code differs, before the frontier, from what the run recorded.
         """
         with self.start(
-            start, run_id=run_id, store=store, initial=initial, max_steps=max_steps, checkpoint_dir=checkpoint_dir
+            start,
+            run_id=run_id,
+            store=store,
+            initial=initial,
+            max_steps=max_steps,
+            deadline=deadline,
+            checkpoint_dir=checkpoint_dir,
         ) as run:
             return run.result()
+
+    async def aexecute(self, start: str | Task[Any] | None = None, **options: Any) -> Any:
+        """Do what ``execute`` does without blocking the event loop: coroutine bodies run on it.
+
+        When the caller is cancelled, the run is cancelled and recorded so.
+
+        Args:
+            start, **options: as for ``execute``.
+        """
+        run = await self.astart(start, **options)
+        with run:
+            return run.result()
+
+    async def astart(self, start: str | Task[Any] | None = None, **options: Any) -> Run:
+        """Do what ``start`` does without blocking the event loop. See ``aexecute``."""
+        from durable.asynchronous import drive_in_thread
+
+        return await drive_in_thread(lambda control: self.start(start, _control=control, **options))
 
     def start(
         self,
@@ -68,7 +98,9 @@ class Workflow(Blueprint):
         store: Any = None,
         initial: Mapping[str, Any] | None = None,
         max_steps: int | None = None,
+        deadline: float | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
+        _control: Control | None = None,
     ) -> Run:
         """Run the workflow to its end like ``execute``, but return the run instead of its result.
 
@@ -81,6 +113,8 @@ class Workflow(Blueprint):
             store=self._store(store, checkpoint_dir),
             initial=initial,
             max_steps=max_steps,
+            deadline=deadline,
+            control=_control,
         )
 
     def resume(

@@ -39,10 +39,7 @@ class AtOnce:
     def submit(self, call: Callable[[], None]) -> None:
         call()
 
-    def finished(self) -> None:
-        pass
-
-    def abandon(self) -> None:
+    def abandon(self, call: Callable[[], None]) -> None:
         pass
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ def end_document(run: Run, seconds: float | None) -> dict[str, Any]:
 
 def task_counts(state: RunState) -> dict[str, int]:
     """Return how many tasks there are, and how many have each status that any has."""
-    nodes = bytes(state.nodes[: state.graph.tasks])
+    nodes = state.task_statuses()
     counts = {name: nodes.count(status) for status, name in enumerate(STATUSES)}
     return {"total": len(nodes), **{name: count for name, count in counts.items() if count}}
 
@@ -87,7 +87,7 @@ def _result(run: Run) -> tuple[str, bytes]:
 
 
 def _print_success(run: Run, state: RunState, seconds: float | None) -> None:
-    done = sum(state.nodes[: state.graph.tasks].count(status) for status in ENDED)
+    done = sum(state.task_statuses().count(status) for status in ENDED)
     if seconds is None:
         say(f"run {run.run_id} has already succeeded; nothing was done")
     else:

@@ -83,7 +83,7 @@ class Watch:
         if self.state is None:
             return None
         graph = self.state.graph
-        nodes = bytes(self.state.nodes[: graph.tasks])
+        nodes = self.state.task_statuses()
         names: list[str] = []
         node = nodes.find(RUNNING)
         while node >= 0 and len(names) < _NAMES:
@@ -91,7 +91,7 @@ class Watch:
             node = nodes.find(RUNNING, node + 1)
         done = sum(nodes.count(status) for status in ENDED)
         failed = nodes.count(FAILED) + nodes.count(TIMED_OUT)
-        return Progress(graph.tasks, done, nodes.count(RUNNING), failed, names)
+        return Progress(len(nodes), done, nodes.count(RUNNING), failed, names)
 
 
 @contextmanager

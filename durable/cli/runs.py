@@ -12,7 +12,7 @@ from durable.cli.options import json_option, store_option, verbose_option
 if TYPE_CHECKING:
     from durable.store import RunInfo
 
-STATUSES = ("running", "interrupted", "succeeded", "failed", "cancelled")
+STATUSES = ("running", "interrupted", "suspended", "succeeded", "failed", "cancelled")
 
 
 @click.command(short_help="List runs, newest first.")

@@ -22,6 +22,7 @@ import msgspec
 from durable.core.events import Event
 from durable.core.lanes import STARTABLE, Lanes
 from durable.core.state import RunState
+from durable.core.timers import Timers
 from durable.core.transitions import (
     CANCELLED,
     ENDED,
@@ -30,6 +31,7 @@ from durable.core.transitions import (
     RUNNING,
     SKIPPED,
     SUCCEEDED,
+    SUSPENDED,
     TIMED_OUT,
 )
 
@@ -45,8 +47,11 @@ class Decision(msgspec.Struct, gc=False):
         open: groups whose members may start.
         skip: tasks and groups that will not start.
         start: tasks to start, in order.
-        wake: when the next waiting task is due, microseconds since 1970; None when none waits.
+        fire: sleeps and waits that are over, as ``(task, mark)``; with mark "" a deadline has passed, with task -1
+            that of the run.
+        wake: when time brings the next thing to do, microseconds since 1970; None when it does not.
         over: nothing is left to do and nothing is running.
+        suspended: nothing can be done before somebody answers, a signal comes or ``wake`` is reached.
         out_of_steps: something could start, but ``max_steps`` attempts were started already.
     """
 
@@ -54,8 +59,10 @@ class Decision(msgspec.Struct, gc=False):
     open: list[int] = []
     skip: list[int] = []
     start: list[int] = []
+    fire: list[tuple[int, str]] = []
     wake: int | None = None
     over: bool = False
+    suspended: bool = False
     out_of_steps: bool = False
 
 
@@ -73,6 +80,8 @@ class Frontier:
         self.max_steps = max_steps
         self.default_limit = default_limit
         self.lanes = Lanes(state, default_limit)
+        self.timers = Timers(state)
+        self.asleep: set[int] = set()
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -80,6 +89,8 @@ class Frontier:
         state, graph = self.state, self.state.graph
         count = len(graph.ids)
         self.graph = graph
+        self.timers = Timers(state)
+        self.asleep = {node for node, status in enumerate(state.nodes) if status == SUSPENDED}
         self.waiting = list(graph.needs)
         self.taken = [0] * count
         self.blocked = bytearray(count)
@@ -108,9 +119,9 @@ class Frontier:
             self._resolve(node, taken=True, offer=False)
         elif status in _WITHOUT:
             self._ended_without(node, offer=False)
-        elif status == RUNNING and node < self.graph.tasks:
+        elif status == RUNNING and not self.graph.grouped[node]:
             self.lanes.went_live(node)
-        if node >= self.graph.tasks and status not in (PENDING, SKIPPED):
+        if self.graph.grouped[node] and status not in (PENDING, SKIPPED):
             for line in self.graph.members[node]:
                 self.waiting[line[0]] -= 1
                 self.taken[line[0]] += 1
@@ -128,6 +139,9 @@ class Frontier:
 
     def _started(self, node: int) -> None:
         self.lanes.went_live(node)
+        self.asleep.discard(node)
+        if self.state.deadlines:
+            self.timers.started(node)
 
     def _succeeded(self, node: int) -> None:
         self.lanes.left(node)
@@ -135,6 +149,7 @@ class Frontier:
 
     def _lost(self, node: int) -> None:
         self.lanes.left(node)
+        self.asleep.discard(node)
         self._ended_without(node)
 
     def _ended_without(self, node: int, *, offer: bool = True) -> None:
@@ -151,6 +166,39 @@ class Frontier:
         self.lanes.left(node)
         self._offer(node)
 
+    def _slept(self, node: int) -> None:
+        self.lanes.left(node)
+        self.asleep.add(node)
+        self._offer(node)
+
+    def _waits(self, node: int) -> None:
+        """A body began a wait: its time may be limited, or what it waits for is there already."""
+        for path in self.state.open_waits(node):
+            self.timers.began(node, path)
+
+    def _told(self, node: int | None) -> None:
+        """Something came that a task may wait for."""
+        if node is not None and node in self.state.woken:
+            self._offer(node)
+
+    def _grown(self, _node: int | None) -> None:
+        """Take in nodes that were scheduled. What follows a task that jumps is known once it has succeeded."""
+        graph, begin = self.graph, len(self.waiting)
+        count = len(graph.ids) - begin
+        self.waiting += graph.needs[begin:]
+        self.taken += [0] * count
+        self.blocked += bytes(count)
+        self.member_done += bytes(count)
+        for target in graph.jumped:
+            self.waiting[target] += 1
+        for node in range(begin, begin + count):
+            if graph.grouped[node]:
+                self.unsettled[node] = len(graph.members[node])
+                self.lanes.add_group(node)
+        for node in range(begin, begin + count):
+            if not self.waiting[node]:
+                self._offer(node)
+
     def _outdated(self, _node: int | None) -> None:
         self.stale = True
 
@@ -162,6 +210,9 @@ class Frontier:
         """
         if self.stale:
             self.rebuild()
+        fire = list(self.timers.over(now))
+        if fire:
+            return Decision(fire=fire)
         nodes = self.state.nodes
         if self.to_judge:
             groups, self.to_judge = self.to_judge, {}
@@ -180,21 +231,25 @@ class Frontier:
         lanes = self.lanes
         allowed = None if self.max_steps is None else self.max_steps - self.state.steps
         start = lanes.starts(now, allowed)
+        wake = _earliest(lanes.wake() if lanes.delayed else None, self.timers.next())
         if start or lanes.live:
-            return Decision(start=start, wake=lanes.wake() if lanes.delayed else None)
+            return Decision(start=start, wake=wake)
         if lanes.queues or lanes.suspects:
             return Decision(out_of_steps=True)
-        wake = lanes.wake()
-        return Decision(wake=wake, over=wake is None)
+        if lanes.delayed:
+            return Decision(wake=wake)
+        return Decision(wake=wake, over=not self.asleep, suspended=bool(self.asleep))
 
     def _offer(self, node: int) -> None:
         """Put a node whose needs are resolved where it will be found."""
         status = self.state.nodes[node]
         if self.waiting[node] or self.blocked[node] or status not in STARTABLE:
             return
+        if status == SUSPENDED and node not in self.state.woken:
+            return
         if not self.taken[node] and self.graph.needs[node]:
             self.to_skip.append(node)
-        elif node >= self.graph.tasks:
+        elif self.graph.grouped[node]:
             self.to_open.append(node)
         else:
             self.lanes.enqueue(node)
@@ -211,7 +266,7 @@ class Frontier:
 
     def _whole(self, node: int) -> list[int]:
         """The node, and for a group everything inside it: what is skipped is skipped with all its members."""
-        inside = self.graph.subtree(node) if node >= self.graph.tasks else ()
+        inside = self.graph.subtree(node) if self.graph.grouped[node] else ()
         return [node, *(inner for inner in inside if self.state.nodes[inner] == PENDING)]
 
     def _ripe(self, group: int) -> bool:
@@ -220,9 +275,10 @@ class Frontier:
         return not missing or (missing < len(spec.members) and (spec.fail_fast or spec.decide_early))
 
     def _resolve(self, node: int, *, taken: bool, offer: bool = True) -> None:
+        chosen = self.state.taken.get(node) if self.state.taken else None
         for target in self.graph.after[node]:
             self.waiting[target] -= 1
-            if taken:
+            if taken and (chosen is None or target in chosen):
                 self.taken[target] += 1
             if offer and not self.waiting[target]:
                 self._offer(target)
@@ -264,6 +320,8 @@ class Frontier:
 _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "TaskStarted": Frontier._started,
     "TaskSucceeded": Frontier._succeeded,
+    "TaskIterated": Frontier._again,
+    "TaskSuspended": Frontier._slept,
     "TaskFailed": Frontier._lost,
     "TaskTimedOut": Frontier._lost,
     "TaskCancelled": Frontier._lost,
@@ -280,4 +338,16 @@ _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "GroupReopened": Frontier._outdated,
     "RunResumed": Frontier._outdated,
     "DefinitionChanged": Frontier._outdated,
+    "TasksScheduled": Frontier._grown,
+    "TimerStarted": Frontier._waits,
+    "SignalAwaited": Frontier._waits,
+    "FeedbackRequested": Frontier._waits,
+    "TimerFired": Frontier._told,
+    "SignalReceived": Frontier._told,
+    "FeedbackAnswered": Frontier._told,
+    "WaitExpired": Frontier._told,
 }
+
+
+def _earliest(one: int | None, other: int | None) -> int | None:
+    return one if other is None else other if one is None else min(one, other)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
+from durable.core.graph import Graph
+from durable.core.specs import Definition, GroupSpec, TaskSpec
 from durable.core.state import RunState
 from durable.core.transitions import PENDING, SKIPPED, SUCCEEDED
 
@@ -47,7 +48,7 @@ def compare(state: RunState, live: Definition) -> Divergence:
         return Divergence()
     new = Graph(live)
     found = Divergence([], [], [], [], [])
-    for name, was in old.index.items():
+    for was, name in enumerate(old.ids[: old.static]):
         begun = state.nodes[was] not in (PENDING, SKIPPED)
         now = new.index.get(name)
         if now is None:
@@ -85,7 +86,9 @@ def _kind(graph: Graph, node: int) -> str:
 
 def _neighbours(graph: Graph, node: int) -> tuple[frozenset[str], str]:
     parent = graph.parent[node]
-    return frozenset(graph.ids[n] for n in graph.before[node]), graph.ids[parent] if parent >= 0 else ""
+    name = graph.ids[node]
+    before = frozenset(graph.ids[n] for n in graph.before[node] if (graph.ids[n], name) not in graph.jumps)
+    return before, graph.ids[parent] if parent >= 0 else ""
 
 
 def _wiring(old: Graph, new: Graph, was: int, now: int, begun: bool, found: Divergence) -> None:
@@ -127,7 +130,7 @@ def _task(was: TaskSpec, now: TaskSpec, reused: bool, found: Divergence) -> None
             found.before.append(f"{line} after it succeeded with the old ones")
         else:
             found.reported.append(line)
-    for setting in ("timeout", "max_attempts"):
+    for setting in ("timeout", "max_attempts", "deadline", "max_cycles", "coroutine"):
         before, after = getattr(was, setting), getattr(now, setting)
         if before != after:
             found.reported.append(f"{was.id}: {setting} {before} -> {after}")

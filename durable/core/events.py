@@ -80,6 +80,8 @@ class EventKind(msgspec.Struct, frozen=True):
 
 _ERROR = {"error": "type and message, shortened"}
 _FULL_ERROR = "the whole error: type, message, traceback, cause"
+_TAKEN = "ids of the successors that are taken; all of them when it is left out"
+_MARK = {"mark": "which durable call of the body it is"}
 _ASKED = {"actor": "who asked", "reason": "why"}
 
 EVENTS: dict[str, EventKind] = {
@@ -94,6 +96,7 @@ EVENTS: dict[str, EventKind] = {
             "start": "id of the task it starts from, if not from all roots",
             "input": "digest of the initial values",
             "max_steps": "how many attempts the run may start",
+            "deadline": "seconds, by the wall clock, that the run may take",
         },
         "the definition, as JSON",
     ),
@@ -103,8 +106,28 @@ EVENTS: dict[str, EventKind] = {
         {"owner": "the drive", "found": "why it had stopped", **_ASKED},
     ),
     "RunInterrupted": EventKind("run", "A drive stopped gracefully.", {"reason": "what stopped it"}),
+    "RunSuspended": EventKind(
+        "run",
+        "Nothing can go on before somebody answers, a signal comes or a timer is due; no process is needed.",
+        {"waiting": "what the run waits for, one line each", "due": "when the first timer is, microseconds since 1970"},
+    ),
     "RunResumed": EventKind("run", "A failed run was opened again, with fresh budgets.", _ASKED),
-    "RunSucceeded": EventKind("run", "Everything that had to be done was done."),
+    "RunForked": EventKind(
+        "run",
+        "The run begins with a copy of another run's events.",
+        {
+            "run": "the other run",
+            "seq": "its last event that was looked at",
+            "from": "tasks to be done again",
+            **_ASKED,
+        },
+    ),
+    "RunSucceeded": EventKind(
+        "run",
+        "Everything that had to be done was done, or somebody ended the run early.",
+        {"terminated": "the task that ended it early; empty for somebody outside", **_ASKED},
+        "the result, when it was ended early",
+    ),
     "RunFailed": EventKind("run", "Something failed that no verdict had settled.", _ERROR),
     "RunCancelled": EventKind("run", "The run was cancelled, for good.", _ASKED),
     "DefinitionChanged": EventKind(
@@ -114,7 +137,23 @@ EVENTS: dict[str, EventKind] = {
         "the definition, as JSON",
     ),
     "TaskStarted": EventKind("task", "An attempt was handed to an executor."),
-    "TaskSucceeded": EventKind("task", "An attempt returned.", {"preview": "the result, for people"}, "the result"),
+    "TaskSucceeded": EventKind(
+        "task",
+        "An attempt returned.",
+        {"preview": "the result, for people", "taken": _TAKEN},
+        "the result",
+    ),
+    "TaskIterated": EventKind(
+        "task",
+        "An attempt returned and asked for another iteration of its task.",
+        {"iteration": "the number of the next one", "preview": "the arguments, for people"},
+        "the next iteration's arguments",
+    ),
+    "TaskSuspended": EventKind(
+        "task",
+        "An attempt waits for longer than a thread is held for; its body starts again from the top afterwards.",
+        {"waiting": "the marks that it waits for"},
+    ),
     "TaskFailed": EventKind("task", "A task failed for good.", _ERROR, _FULL_ERROR),
     "TaskTimedOut": EventKind("task", "A task ran out of time for good.", _ERROR, _FULL_ERROR),
     "TaskRetryScheduled": EventKind(
@@ -133,7 +172,7 @@ EVENTS: dict[str, EventKind] = {
     "TaskReopened": EventKind("task", "A task may run again, with a fresh budget.", {"reason": "why"}),
     "GroupStarted": EventKind("group", "A group's members may start."),
     "GroupSucceeded": EventKind(
-        "group", "The policy's verdict: success.", {"policy": "the policy that judged", **_ASKED}
+        "group", "The policy's verdict: success.", {"policy": "the policy that judged", "taken": _TAKEN, **_ASKED}
     ),
     "GroupFailed": EventKind(
         "group",
@@ -165,6 +204,58 @@ EVENTS: dict[str, EventKind] = {
         "An attempt or a policy changed the run's metadata.",
         {"op": "set or delete", "key": "the key", "preview": "the value, for people"},
         "the value",
+    ),
+    "TasksScheduled": EventKind(
+        "value",
+        "An attempt scheduled tasks; committed together with the attempt's success.",
+        {"count": "how many tasks"},
+        "the tasks, groups and edges, as JSON",
+    ),
+    "StepSucceeded": EventKind(
+        "value",
+        "A step inside a body returned; a later attempt gets the recorded value.",
+        {**_MARK, "name": "the step's function", "preview": "the value, for people"},
+        "the value",
+    ),
+    "CursorMoved": EventKind(
+        "value",
+        "A body finished another item of a tracked loop.",
+        {**_MARK, "name": "the loop's key function", "position": "items finished", "key": "of the last one"},
+        "what the item's iteration wrote, to be published with the task's success",
+    ),
+    "TaskCheckpointed": EventKind(
+        "value", "A body saved its state for its next attempt.", {"preview": "the state, for people"}, "the state"
+    ),
+    "TimerStarted": EventKind("value", "A body sleeps.", {**_MARK, "due": "until when, microseconds since 1970"}),
+    "TimerFired": EventKind("value", "A sleep is over.", _MARK),
+    "SignalAwaited": EventKind(
+        "value",
+        "A body waits for a signal.",
+        {**_MARK, "name": "the signal", "due": "until when, microseconds since 1970"},
+    ),
+    "SignalReceived": EventKind(
+        "value",
+        "A signal came; the oldest wait for that name has it, else the next one.",
+        {"name": "the signal", "id": "chosen by the sender", "preview": "the value, for people", **_ASKED},
+        "the value",
+    ),
+    "FeedbackRequested": EventKind(
+        "value",
+        "A question to a person was asked.",
+        {**_MARK, "id": "of the request", "due": "when it expires, microseconds since 1970"},
+        "the question: type, message, options, form, channel key",
+    ),
+    "FeedbackAnswered": EventKind(
+        "value",
+        "A person answered.",
+        {**_MARK, "id": "of the request", "preview": "the answer, for people", **_ASKED},
+        "the answer",
+    ),
+    "WaitExpired": EventKind("value", "A wait for a signal or for an answer passed its time.", _MARK),
+    "PromptRendered": EventKind(
+        "value",
+        "An attempt rendered a prompt.",
+        {"prompt": "its name", "label": "its label", "version": "its version", "digest": "of its template"},
     ),
 }
 """Every type of event. The docs' catalogue is generated from it."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from typing import NoReturn
 
 from durable.core import channel
 from durable.core.events import LOG_FORMAT, Event
+from durable.core.fold_growth import definition_changed, tasks_scheduled
+from durable.core.fold_marks import FOLDS as MARK_FOLDS
+from durable.core.fold_marks import forget
+from durable.core.graph import Graph
 from durable.core.state import RunState
-from durable.core.transitions import GROUP, PENDING, RUN, RUNNING, TASK, next_status
+from durable.core.transitions import GROUP, RUN, RUNNING, SUCCEEDED, TASK, next_status
 from durable.errors import LogCorrupt, UnknownEvent
 
 
@@ -98,28 +101,17 @@ def _run_created(state: RunState, event: Event) -> None:
     state.created = event
     state.drive_began = event.time
     state.definition_seq = event.seq
-    state.set_graph(state.read_graph(event))
+    graph = state.read_graph(event)
+    assert isinstance(graph, Graph)
+    state.set_graph(graph)
+    _start_deadline(state, event)
 
 
-def _definition_changed(state: RunState, event: Event) -> None:
-    """Carry every node's record over by id; what the new definition lacks becomes an orphan."""
-    old = copy(state)
-    state.definition_seq = event.seq
-    state.set_graph(state.read_graph(event))
-    sparse = ("spent", "interrupted", "due", "driven", "rejudged")
-    for name in sparse:
-        setattr(state, name, {})
-    for node_id, was in old.index.items():
-        now = state.index.get(node_id)
-        if now is None:
-            if old.nodes[was] != PENDING:
-                state.orphans[node_id] = (old.nodes[was], old.outcome[was])
-            continue
-        for column in ("nodes", "attempts", "outcome", "started", "ended"):
-            getattr(state, column)[now] = getattr(old, column)[was]
-        for name in sparse:
-            if was in getattr(old, name):
-                getattr(state, name)[now] = getattr(old, name)[was]
+def _start_deadline(state: RunState, event: Event) -> None:
+    """A run has its time from its creation, and anew from being opened again."""
+    assert state.created is not None
+    seconds = state.created.fields.get("deadline")
+    state.run_deadline = event.time + int(seconds * 1e6) if seconds else 0
 
 
 def _run_continued(state: RunState, event: Event) -> None:
@@ -136,6 +128,13 @@ def _run_resumed(state: RunState, event: Event) -> None:
     state.error_seq = 0
     state.steps = 0
     state.drive_began = event.time
+    _start_deadline(state, event)
+
+
+def _run_succeeded(state: RunState, event: Event) -> None:
+    _move_run(state, event)
+    if event.data and "terminated" in event.fields:
+        state.result_seq = event.seq
 
 
 def _run_failed(state: RunState, event: Event) -> None:
@@ -152,6 +151,11 @@ def _task_started(state: RunState, event: Event) -> int:
     state.steps += 1
     if state.due:
         state.due.pop(node, None)
+    if state.woken:
+        state.woken.pop(node, None)
+    seconds = state.graph.deadlines.get(node)
+    if seconds is not None:
+        state.deadlines.setdefault(node, event.time + int(seconds * 1e6))
     return node
 
 
@@ -159,6 +163,46 @@ def _task_ended(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.ended[node] = event.time
     state.outcome[node] = event.seq
+    if state.deadlines:
+        state.deadlines.pop(node, None)
+    if state.woken:
+        state.woken.pop(node, None)
+    return node
+
+
+def _task_succeeded(state: RunState, event: Event) -> int:
+    node = _task_ended(state, event)
+    forget(state, node)
+    _choose(state, node, event)
+    return node
+
+
+def _choose(state: RunState, node: int, event: Event) -> None:
+    """Take note of which successors are taken, if not all are."""
+    if event.data is not None and '"taken"' in event.data:
+        taken = event.fields.get("taken")
+        if taken is not None:
+            state.taken[node] = frozenset(state.index[name] for name in taken if name in state.index)
+
+
+def _task_iterated(state: RunState, event: Event) -> int:
+    """The task goes round: its next iteration has a budget, a deadline and marks of its own."""
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    state.iterations[node] = (event.fields["iteration"], event.seq, state.attempts[node])
+    forget(state, node)
+    for column in (state.spent, state.interrupted, state.deadlines, state.driven):
+        column.pop(node, None)
+    return node
+
+
+def _task_suspended(state: RunState, event: Event) -> int:
+    node = _move_task(state, event)
+    state.ended[node] = event.time
+    state.driven[node] = state.driven.get(node, 0) + max(0, event.time - state.started[node])
+    open_still = state.open_waits(node)
+    if any(mark not in open_still for mark in event.fields.get("waiting", ())):
+        state.woken[node] = True
     return node
 
 
@@ -168,12 +212,14 @@ def _task_retry_scheduled(state: RunState, event: Event) -> int:
     state.outcome[node] = event.seq
     state.spent[node] = state.spent.get(node, 0) + 1
     state.due[node] = event.fields["due"]
+    state.driven.pop(node, None)
     return node
 
 
 def _task_interrupted(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.ended[node] = event.time
+    state.driven.pop(node, None)
     if event.fields.get("counted", True):
         state.spent[node] = state.spent.get(node, 0) + 1
         state.interrupted[node] = state.interrupted.get(node, 0) + 1
@@ -181,9 +227,10 @@ def _task_interrupted(state: RunState, event: Event) -> int:
 
 
 def _task_reopened(state: RunState, event: Event) -> int:
+    """What its failed attempts have recorded of their durable calls is kept: it is not done twice."""
     node = _move_task(state, event)
     state.outcome[node] = 0
-    for column in (state.spent, state.interrupted, state.due):
+    for column in (state.spent, state.interrupted, state.due, state.driven, state.taken, state.deadlines, state.woken):
         column.pop(node, None)
     return node
 
@@ -199,6 +246,8 @@ def _group_ended(state: RunState, event: Event) -> int:
     state.ended[node] = event.time
     state.outcome[node] = event.seq
     state.rejudged.pop(node, None)
+    if state.nodes[node] == SUCCEEDED:
+        _choose(state, node, event)
     return node
 
 
@@ -239,17 +288,26 @@ def _metadata_written(state: RunState, event: Event) -> None:
         state.metadata[fields["key"]] = event.seq
 
 
+def _nothing(state: RunState, event: Event) -> None:
+    """For facts that lead to nothing."""
+
+
 _FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "RunCreated": _run_created,
     "RunContinued": _run_continued,
     "RunInterrupted": _move_run,
+    "RunSuspended": _move_run,
     "RunResumed": _run_resumed,
-    "RunSucceeded": _move_run,
+    "RunForked": _move_run,
+    "RunSucceeded": _run_succeeded,
     "RunFailed": _run_failed,
     "RunCancelled": _move_run,
-    "DefinitionChanged": _definition_changed,
+    "DefinitionChanged": definition_changed,
+    "TasksScheduled": tasks_scheduled,
     "TaskStarted": _task_started,
-    "TaskSucceeded": _task_ended,
+    "TaskSucceeded": _task_succeeded,
+    "TaskIterated": _task_iterated,
+    "TaskSuspended": _task_suspended,
     "TaskFailed": _task_ended,
     "TaskTimedOut": _task_ended,
     "TaskRetryScheduled": _task_retry_scheduled,
@@ -266,4 +324,6 @@ _FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "GroupSkipped": _group_ended,
     "ChannelWritten": _channel_written,
     "MetadataWritten": _metadata_written,
+    "PromptRendered": _nothing,
+    **MARK_FOLDS,
 }

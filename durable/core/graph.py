@@ -1,157 +1,172 @@
-"""The workflow's graph as plain data: tasks, groups, edges, with stable ids.
-
-A ``Definition`` is what a run records; a ``Graph`` is the same, validated and indexed by integers so
-that the fold and the frontier work on columns. Neither knows functions, policies' code or clocks.
+"""The workflow's graph, validated and indexed by integers, so that the fold and the frontier work on columns.
 
 A group is one node: an edge into it opens its members, its verdict opens what follows. A member is a
 line of nodes (a task, a chain, a nested group); its last node, its *end*, gives the member its id.
+A graph grows while its run goes on: what an attempt schedules is added behind what is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Any
 
-import msgspec
-
+from durable.core.cycles import refuse_cycles
+from durable.core.specs import INTERRUPTION_LIMIT, Definition, Fragment, GroupSpec, Recipe, Stored, TaskSpec
 from durable.errors import DefinitionError
 
-INTERRUPTION_LIMIT = 25
-"""Attempts that may be interrupted when a task declares no ``max_attempts`` of its own."""
-
-
-class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the log records of a task's definition.
-
-    Attributes:
-        id: stable id, unique among tasks and groups.
-        fingerprint: of the function's code, or of its declared version.
-        source: ``file:qualified name`` of the function.
-        args: digest of the bound arguments; "" when there are none or they have no stable bytes.
-        timeout: seconds an attempt may take; None for no limit.
-        max_attempts: as declared by a retry policy; None when not declared.
-    """
-
-    id: str
-    fingerprint: str = ""
-    source: str = ""
-    args: str = ""
-    timeout: float | None = None
-    max_attempts: int | None = None
-
-
-class GroupSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the log records of a group's definition.
-
-    Attributes:
-        id: stable id, unique among tasks and groups.
-        members: each member's node ids, first to last.
-        policy: the policy's description, e.g. ``{"type": "at_least_n", "min_success": 2}``.
-        limit: how many of its tasks may run at once; None for the engine's default.
-        backend: where its tasks run: "direct" on the driver, one after another, or "threading".
-        timeout: seconds from the group's start to its last result; None for no limit.
-        fail_fast: judge as soon as failure is certain.
-        decide_early: judge as soon as either outcome is certain.
-    """
-
-    id: str
-    members: tuple[tuple[str, ...], ...]
-    policy: Any = "strict"
-    limit: int | None = None
-    backend: str = "threading"
-    timeout: float | None = None
-    fail_fast: bool = False
-    decide_early: bool = False
-
-
-class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A workflow as a run records it, in definition order."""
-
-    workflow: str
-    version: str | None = None
-    tasks: tuple[TaskSpec, ...] = ()
-    groups: tuple[GroupSpec, ...] = ()
-    edges: tuple[tuple[str, str], ...] = ()
+__all__ = ["Definition", "Fragment", "Graph", "GroupSpec", "TaskSpec"]
 
 
 class Graph:
-    """A definition, validated and indexed: nodes are numbers, tasks first, then groups.
+    """A definition, and what was scheduled since: nodes are numbers, in the order in which they came.
 
     Attributes:
         ids: node ids by number; ``index``: numbers by id.
-        tasks: how many of the nodes are tasks.
+        specs: what was recorded of each node.
+        grouped: 1 for each node that is a group.
+        static: how many nodes the definition has; those behind them were scheduled.
         after: for each node, the nodes that its outcome resolves.
         needs: for each node, how many resolutions it waits for (its edges, and its group's opening).
         parent: the group a node belongs to, or -1.
         end_of: for a node in a group, the end of its member; -1 outside.
         members: for each group's number, its members as lines of nodes.
+        scheduler: the node that scheduled a node; not for those of the definition.
+        scheduled: the nodes that a node scheduled.
+        short: short ids of scheduled nodes; recipes: how scheduled tasks are made; policies: of scheduled groups,
+            where a description does not suffice.
+        deadlines: seconds that a task has from its first start, for those that have a deadline.
+        fragments: what was scheduled, as ``(scheduler, fragment)``.
+        jumps: edges that were added to nodes of the definition, as ``(scheduler, target)``; jumped: the targets of
+            those that were added last.
 
     Raises:
-        DefinitionError: duplicate or unknown ids, an empty group, a task in two groups, or a cycle.
+        DefinitionError: duplicate or unknown ids, a task in two groups, or a cycle.
     """
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.tasks = len(definition.tasks)
-        self.ids = [spec.id for spec in definition.tasks] + [spec.id for spec in definition.groups]
-        self.index = {name: number for number, name in enumerate(self.ids)}
-        if len(self.index) != len(self.ids):
-            seen: set[str] = set()
-            twice = sorted({name for name in self.ids if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
-            raise DefinitionError(
-                f"the workflow {definition.workflow!r} uses an id twice: {', '.join(twice)}",
-                hint="Give each task its own id: t(task_id=...), and each group its own name",
-            )
-        count = len(self.ids)
-        self.parent = [-1] * count
-        self.end_of = [-1] * count
-        self.needs = [0] * count
-        self.before: list[list[int]] = [[] for _ in range(count)]
-        self.after: list[list[int]] = [[] for _ in range(count)]
+        self.ids: list[str] = []
+        self.index: dict[str, int] = {}
+        self.specs: list[TaskSpec | GroupSpec] = []
+        self.grouped = bytearray()
+        self.parent: list[int] = []
+        self.end_of: list[int] = []
+        self.needs: list[int] = []
+        self.before: list[list[int]] = []
+        self.after: list[list[int]] = []
         self.members: dict[int, list[list[int]]] = {}
-        for number, group in enumerate(definition.groups, self.tasks):
-            self._add_group(number, group)
-        for source, target in dict.fromkeys(definition.edges):
-            self._add_edge(self.number(source), self.number(target))
-        self._refuse_cycles()
+        self.scheduler: dict[int, int] = {}
+        self.scheduled: dict[int, list[int]] = {}
+        self.short: dict[int, str] = {}
+        self.recipes: dict[int, tuple[Fragment, Recipe]] = {}
+        self.policies: dict[int, Stored] = {}
+        self.deadlines: dict[int, float] = {}
+        self.fragments: list[tuple[str, Fragment]] = []
+        self.jumps: set[tuple[str, str]] = set()
+        self.jumped: list[int] = []
+        self._by_short: dict[str, list[int]] = {}
+        self._add(definition.tasks, definition.groups, definition.edges)
+        self.static = len(self.ids)
+
+    def grow(self, scheduler: str, fragment: Fragment) -> int:
+        """Add what an attempt scheduled.
+
+        Args:
+            scheduler: the task whose attempt it was.
+            fragment: what it scheduled.
+
+        Returns:
+            How many nodes were added.
+        """
+        begin, source = len(self.ids), self.index[scheduler]
+        self.fragments.append((scheduler, fragment))
+        self._add(fragment.tasks, fragment.groups, fragment.edges)
+        for node, name in enumerate(fragment.names, begin):
+            self.scheduler[node] = source
+            self.short[node] = name
+            self._by_short.setdefault(name, []).append(node)
+        for node, recipe in enumerate(fragment.recipes, begin):
+            self.recipes[node] = (fragment, recipe)
+        self.policies.update({self.index[name]: stored for name, stored in fragment.policies.items()})
+        self.scheduled.setdefault(source, []).extend(range(begin, len(self.ids)))
+        self.jumped = [self.index[name] for name in fragment.jumps if self.index[name] not in self.after[source]]
+        for target in self.jumped:
+            self._add_edge(source, target)
+            self.jumps.add((scheduler, self.ids[target]))
+        return len(self.ids) - begin
 
     def number(self, node_id: str) -> int:
-        """Return a node's number. Raises ``DefinitionError`` for an unknown id."""
-        try:
-            return self.index[node_id]
-        except KeyError:
-            raise DefinitionError(
-                f"the workflow {self.definition.workflow!r} has no task or group {node_id!r}",
-                hint=f"It has: {', '.join(self.ids[:20])}",
-            ) from None
+        """Return a node's number, given its id or, where that is not ambiguous, its short id.
+
+        Raises:
+            DefinitionError: there is none, or several have that short id.
+        """
+        node = self.find(node_id)
+        if node is not None:
+            return node
+        several = [self.ids[one] for one in self._by_short.get(node_id, ())]
+        known = f"It may be {', '.join(several[:20])}" if several else f"It has: {', '.join(self.ids[:20])}"
+        raise DefinitionError(
+            f"the workflow {self.definition.workflow!r} has no task or group {node_id!r}", hint=known
+        ) from None
+
+    def find(self, name: str, near: int = -1) -> int | None:
+        """Return the node that a name means: a sibling of ``near``, an id, or a short id that only one node has.
+
+        Args:
+            name: an id or a short id.
+            near: a node; what was scheduled together with it comes first.
+        """
+        if near in self.scheduler:
+            siblings = [node for node in self._by_short.get(name, ()) if self.scheduler[node] == self.scheduler[near]]
+            if len(siblings) == 1:
+                return siblings[0]
+        node = self.index.get(name)
+        if node is not None:
+            return node
+        found = self._by_short.get(name, ())
+        return found[0] if len(found) == 1 else None
+
+    def name(self, node: int) -> str:
+        """The node's short id; its id if it was not scheduled."""
+        return self.short.get(node) or self.ids[node]
 
     def is_group(self, node: int) -> bool:
         """Whether the node is a group."""
-        return node >= self.tasks
+        return bool(self.grouped[node])
 
     def task(self, node: int) -> TaskSpec:
         """The definition of a task node."""
-        return self.definition.tasks[node]
+        spec = self.specs[node]
+        assert isinstance(spec, TaskSpec)
+        return spec
 
     def group(self, node: int) -> GroupSpec:
         """The definition of a group node."""
-        return self.definition.groups[node - self.tasks]
+        spec = self.specs[node]
+        assert isinstance(spec, GroupSpec)
+        return spec
+
+    def task_nodes(self) -> Iterable[int]:
+        """All nodes that are tasks."""
+        if len(self.ids) == self.static:
+            return range(len(self.definition.tasks))
+        return [node for node, grouped in enumerate(self.grouped) if not grouped]
 
     def member_ids(self, node: int) -> list[str]:
-        """The ids of a group's members: those of their ends."""
-        return [self.ids[line[-1]] for line in self.members[node]]
+        """The names of a group's members: those of their ends."""
+        return [self.name(line[-1]) for line in self.members[node]]
 
     def attempt_limit(self, node: int) -> int:
         """How many counted attempts an interrupted task may have."""
-        return self.definition.tasks[node].max_attempts or INTERRUPTION_LIMIT
+        return self.task(node).max_attempts or INTERRUPTION_LIMIT
 
     def subtree(self, node: int) -> Iterator[int]:
         """Yield every node inside a group, nested groups and their nodes included."""
         for line in self.members[node]:
             for inner in line:
                 yield inner
-                if inner >= self.tasks:
+                if self.grouped[inner]:
                     yield from self.subtree(inner)
 
     def leaks(self, node: int) -> bool:
@@ -159,18 +174,18 @@ class Graph:
         inside = set(self.subtree(node))
         return any(target not in inside for inner in inside for target in self.after[inner])
 
-    def is_upstream(self, source: str, target: str) -> bool:
+    def is_upstream(self, source: int, target: int) -> bool:
         """Whether ``source`` is always settled before ``target`` starts."""
-        wanted, seen = self.index.get(source, -1), set()
-        stack = self._directly_upstream(self.index[target])
+        seen: set[int] = set()
+        stack = self._directly_upstream(target)
         while stack:
             node = stack.pop()
-            if node == wanted:
+            if node == source:
                 return True
             if node not in seen:
                 seen.add(node)
                 stack += self._directly_upstream(node)
-                if node >= self.tasks:
+                if self.grouped[node]:
                     stack += [line[-1] for line in self.members[node]]
         return False
 
@@ -180,13 +195,7 @@ class Graph:
 
     def ordered(self) -> list[int]:
         """All nodes in definition order, each group where its first member stands."""
-        groups = sorted(self.members, key=lambda group: (min(self._tasks_of(group), default=self.tasks), -group))
-        order: list[int] = []
-        for task in range(self.tasks):
-            while groups and min(self._tasks_of(groups[0]), default=self.tasks) <= task:
-                order.append(groups.pop(0))
-            order.append(task)
-        return order + groups
+        return sorted(range(len(self.ids)), key=self._place)
 
     def topological(self) -> list[int]:
         """All nodes, each after what it follows and each group before its members; else in definition order."""
@@ -205,13 +214,44 @@ class Graph:
                     heappush(free, (place[target], target))
         return order
 
-    def _tasks_of(self, group: int) -> Iterator[int]:
-        return (node for node in self.subtree(group) if node < self.tasks)
+    def _place(self, node: int) -> tuple[int, int, int]:
+        if not self.grouped[node]:
+            return node, 1, 0
+        return min((inner for inner in self.subtree(node) if not self.grouped[inner]), default=node), 0, -node
 
     def _directly_upstream(self, node: int) -> list[int]:
         group = self.parent[node]
         opened_by = self._directly_upstream(group) if group >= 0 else []
-        return self.before[node] + opened_by
+        scheduler = [self.scheduler[node]] if node in self.scheduler else []
+        return self.before[node] + opened_by + scheduler
+
+    def _add(self, tasks: Sequence[TaskSpec], groups: Sequence[GroupSpec], edges: Iterable[tuple[str, str]]) -> None:
+        begin, count = len(self.ids), len(tasks) + len(groups)
+        self.ids += [spec.id for spec in tasks]
+        self.ids += [spec.id for spec in groups]
+        self.index.update((name, number) for number, name in enumerate(self.ids[begin:], begin))
+        if len(self.index) != len(self.ids):
+            self._refuse_twice()
+        self.specs += [*tasks, *groups]
+        self.grouped += bytes(len(tasks)) + b"\x01" * len(groups)
+        for column, value in ((self.parent, -1), (self.end_of, -1), (self.needs, 0)):
+            column += [value] * count
+        self.before += [[] for _ in range(count)]
+        self.after += [[] for _ in range(count)]
+        self.deadlines |= {node: spec.deadline for node, spec in enumerate(tasks, begin) if spec.deadline is not None}
+        for number, group in enumerate(groups, begin + len(tasks)):
+            self._add_group(number, group)
+        for source, target in dict.fromkeys(edges):
+            self._add_edge(self.number(source), self.number(target))
+        refuse_cycles(self, begin)
+
+    def _refuse_twice(self) -> None:
+        seen: set[str] = set()
+        twice = sorted({name for name in self.ids if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
+        raise DefinitionError(
+            f"the workflow {self.definition.workflow!r} uses an id twice: {', '.join(twice)}",
+            hint="Give each task its own id: t(task_id=...), and each group its own name",
+        )
 
     def _add_group(self, number: int, group: GroupSpec) -> None:
         lines = [[self.number(name) for name in line] for line in group.members]
@@ -230,44 +270,3 @@ class Graph:
         self.after[source].append(target)
         self.before[target].append(source)
         self.needs[target] += 1
-
-    def _refuse_cycles(self) -> None:
-        """Peel off what waits for nothing; a group opens as itself and closes as a second node."""
-        count = len(self.ids)
-        waits = list(self.needs) + [0] * count
-        after: list[Sequence[int]] = [*self.after, *([()] * count)]
-        for group, lines in self.members.items():
-            after[group] = [line[0] for line in lines]
-            after[count + group] = self.after[group]
-            waits[count + group] = len(lines)
-            for line in lines:
-                end = line[-1] + (count if line[-1] >= self.tasks else 0)
-                after[end] = [*after[end], count + group]
-            if not lines:
-                after[group] = [count + group]
-                waits[count + group] = 1
-        free = [node for node in range(count) if not waits[node]]
-        for node in free:
-            for target in after[node]:
-                waits[target] -= 1
-                if not waits[target]:
-                    free.append(target)
-        if len(free) < count + len(self.members):
-            left = {node for node in range(2 * count) if waits[node] > 0}
-            names = list(dict.fromkeys(self.ids[node % count] for node in _cycle(after, left)))
-            path = " >> ".join([*names, names[0]])
-            raise DefinitionError(
-                f"the workflow {self.definition.workflow!r} has a cycle: {path}",
-                hint="Remove one of its edges",
-            )
-
-
-def _cycle(after: list[Sequence[int]], left: set[int]) -> list[int]:
-    """Return the nodes of one cycle, in order, among those that peeling has left: each follows another of them."""
-    before = {target: node for node in left for target in after[node] if target in left}
-    node, seen = next(iter(before)), dict[int, None]()
-    while node not in seen:
-        seen[node] = None
-        node = before[node]
-    walked = list(seen)
-    return walked[walked.index(node) :][::-1]

@@ -12,12 +12,17 @@ from heapq import heappop, heappush
 
 from durable.core.graph import GroupSpec
 from durable.core.state import RunState
-from durable.core.transitions import INTERRUPTED, PENDING, WAITING
+from durable.core.transitions import INTERRUPTED, PENDING, SUSPENDED, WAITING
 
 ROOT = -1
 """The lane of tasks outside of groups, which run one after another."""
 
-STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING})
+COROUTINES = -2
+"""The lane of coroutines outside of groups, which do not stand in each other's way."""
+
+UNLIMITED = 1 << 30
+
+STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING, SUSPENDED})
 """Statuses from which a task starts."""
 
 
@@ -39,13 +44,27 @@ class Lanes:
         graph = state.graph
         self._state = state
         self._graph = graph
-        self._limits = {group: _limit(graph.group(group), default_limit) for group in graph.members} | {ROOT: 1}
+        self._default_limit = default_limit
+        self._limits = {ROOT: 1, COROUTINES: UNLIMITED}
+        for group in graph.members:
+            self.add_group(group)
         self.queues: dict[int, deque[int]] = {}
         self.live: set[int] = set()
         self.busy: dict[int, int] = {}
         self.delayed: list[tuple[int, int]] = []
         self.suspects: deque[int] = deque()
         self.alone: int | None = None
+
+    def add_group(self, group: int) -> None:
+        """Make the lane of a group."""
+        self._limits[group] = _limit(self._graph.group(group), self._default_limit)
+
+    def lane(self, node: int) -> int:
+        """The lane of a task."""
+        parent = self._graph.parent[node]
+        if parent >= 0 or not self._graph.task(node).coroutine:
+            return parent
+        return COROUTINES
 
     def enqueue(self, node: int) -> None:
         """Let a task start as soon as its lane has room, or once its back-off is over."""
@@ -56,7 +75,7 @@ class Lanes:
 
     def went_live(self, node: int) -> None:
         """Take note that a task was started."""
-        lane = self._graph.parent[node]
+        lane = self.lane(node)
         self.live.add(node)
         self.busy[lane] = self.busy.get(lane, 0) + 1
 
@@ -64,7 +83,7 @@ class Lanes:
         """Take note that a task, if it was running, does not run any more."""
         if node in self.live:
             self.live.remove(node)
-            self.busy[self._graph.parent[node]] -= 1
+            self.busy[self.lane(node)] -= 1
             if node == self.alone:
                 self.alone = None
 
@@ -98,7 +117,7 @@ class Lanes:
         return None
 
     def _enqueue(self, node: int) -> None:
-        lane = self._graph.parent[node]
+        lane = self.lane(node)
         queue = self.queues.get(lane)
         if queue is None:
             self.queues[lane] = deque((node,))
@@ -149,9 +168,11 @@ class Lanes:
         for node in reversed(start[allowed:]):
             if node == self.alone:
                 self.alone = None
-            self.queues.setdefault(self._graph.parent[node], deque()).appendleft(node)
+            self.queues.setdefault(self.lane(node), deque()).appendleft(node)
         del start[allowed:]
 
 
 def _limit(spec: GroupSpec, default_limit: int) -> int:
-    return 1 if spec.backend == "direct" else spec.limit or default_limit
+    if spec.backend == "direct":
+        return 1
+    return spec.limit or (UNLIMITED if spec.backend == "asyncio" else default_limit)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from durable.core.divergence import Divergence
+from durable.core.marks import find
 from durable.core.state import RunState
 from durable.core.transitions import (
     CANCELLED,
@@ -17,6 +18,7 @@ from durable.core.transitions import (
     SKIPPED,
     STATUSES,
     SUCCEEDED,
+    SUSPENDED,
     TIMED_OUT,
     WAITING,
 )
@@ -142,6 +144,12 @@ def _task(
         return PlanItem(name, "run", f"interrupted in attempt {number}{code}")
     if status == WAITING:
         return PlanItem(name, "run", f"waiting for attempt {number + 1}{code}")
+    if status == SUSPENDED:
+        waits = [find(state.marks.get(node), mark) for mark in state.open_waits(node)]
+        said = ", ".join(" ".join((mark.kind, mark.name)).strip() for mark in waits if mark is not None)
+        if node in state.woken:
+            return PlanItem(name, "run", f"suspended, and what it waited for is there{code}")
+        return PlanItem(name, "blocked", f"suspended; waits for: {said}")
     missing = _missing(state, node)
     if missing:
         return PlanItem(name, "blocked", f"follows {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}")

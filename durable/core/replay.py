@@ -18,16 +18,19 @@ import msgspec
 from durable.core import channel
 from durable.core.events import Event
 from durable.core.fold import apply
+from durable.core.fold_growth import SPARSE, regrow
+from durable.core.graph import Graph
+from durable.core.marks import Marks
+from durable.core.specs import Fragment
 from durable.core.state import ReadGraph, RunState
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 
 _COLUMNS = ("attempts", "outcome", "started", "ended")
 _PLAIN = (
     "seq", "time", "status", "error_seq", "definition_seq", "drive_began", "steps", "metadata", "orphans",
-    "spent", "interrupted", "due", "driven", "rejudged",
+    "run_deadline", "signals", "grown", "result_seq", *SPARSE,
 )  # fmt: skip
-_SPARSE = ("spent", "interrupted", "due", "driven", "rejudged")
 
 
 def replay(state: RunState, events: Iterable[Event]) -> RunState:
@@ -56,6 +59,8 @@ def dump(state: RunState) -> bytes:
     whole: dict[str, Any] = {name: getattr(state, name) for name in _PLAIN}
     whole |= {name: getattr(state, name).tobytes() for name in _COLUMNS}
     whole["nodes"] = bytes(state.nodes)
+    whole["taken"] = {node: sorted(taken) for node, taken in state.taken.items()}
+    whole["listening"], whole["requests"] = state.listening, state.requests
     whole["channel"] = {key: channel.operations(cell) for key, cell in state.channel.items()}
     whole["format"] = [CHECKPOINT_FORMAT, sys.byteorder, array("L").itemsize]
     data = msgspec.msgpack.encode(whole)
@@ -71,7 +76,14 @@ def opened(data: bytes) -> dict[str, Any] | None:
     return whole if known else None
 
 
-def restore(run_id: str, whole: dict[str, Any], created: Event, definition: Event, read_graph: ReadGraph) -> RunState:
+def restore(
+    run_id: str,
+    whole: dict[str, Any],
+    created: Event,
+    definition: Event,
+    grown: Iterable[Event],
+    read_graph: ReadGraph,
+) -> RunState:
     """Return the state that an opened checkpoint holds.
 
     Args:
@@ -79,16 +91,29 @@ def restore(run_id: str, whole: dict[str, Any], created: Event, definition: Even
         whole: what ``opened`` returned.
         created: the run's first event.
         definition: the event that ``whole["definition_seq"]`` names.
+        grown: the events that ``whole["grown"]`` names.
         read_graph: makes the graph of a definition in the log.
     """
     state = RunState(run_id, read_graph)
-    state.set_graph(read_graph(definition))
+    graph = read_graph(definition)
+    assert isinstance(graph, Graph)
+    state.set_graph(graph)
+    for event in grown:
+        fragment = read_graph(event)
+        assert isinstance(fragment, Fragment)
+        assert event.task_id is not None
+        regrow(state, event.task_id, fragment)
     state.created = created
     for name in _PLAIN:
         setattr(state, name, whole[name])
-    for name in _SPARSE:
+    for name in SPARSE:
         setattr(state, name, {int(node): value for node, value in whole[name].items()})
     state.orphans = {name: (status, outcome) for name, (status, outcome) in whole["orphans"].items()}
+    state.iterations = {node: (number, seq, before) for node, (number, seq, before) in state.iterations.items()}
+    state.marks = msgspec.convert(state.marks, dict[int, Marks])
+    state.taken = {int(node): frozenset(taken) for node, taken in whole["taken"].items()}
+    state.listening = msgspec.convert(whole["listening"], dict[str, list[tuple[int, str, int]]])
+    state.requests = msgspec.convert(whole["requests"], dict[str, tuple[int, str, int, int]])
     state.nodes = bytearray(whole["nodes"])
     for name in _COLUMNS:
         column = getattr(state, name)

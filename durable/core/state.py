@@ -14,17 +14,23 @@ from typing import Any
 from durable.core import channel
 from durable.core.events import Event
 from durable.core.graph import Definition, Graph
+from durable.core.marks import Marks, walk
+from durable.core.specs import Fragment
 from durable.core.transitions import (
     CANCELLED,
     FAILED,
     PENDING,
     STATUSES,
     SUCCEEDED,
+    SUSPENDED,
     TIMED_OUT,
 )
 
-ReadGraph = Callable[[Event], Graph]
-"""Makes the graph of the definition that a RunCreated or DefinitionChanged event carries."""
+ReadGraph = Callable[[Event], Graph | Fragment]
+"""Makes the graph of the definition that a RunCreated or DefinitionChanged event carries, or the fragment that a
+TasksScheduled event carries."""
+
+_ZERO = bytes(8)
 
 
 class RunState:
@@ -45,6 +51,17 @@ class RunState:
         rejudged: what was asked for when a group was reopened to be judged again: policy, actor, reason.
         channel: cells by key; metadata: seq of the value by key.
         orphans: nodes of earlier definitions that the present one lacks: id -> (status, outcome).
+        taken: successors that a node chose, where it did not take all of them.
+        iterations: of a task that goes round: number, seq of its arguments, attempts before it.
+        marks: what the body of an unfinished task has recorded of its durable calls.
+        saved: seq of the state that a body saved for its next attempt.
+        carried: seqs of what finished items of a loop wrote, to be published with the task's success.
+        woken: suspended tasks that can go on.
+        deadlines: when a task's time is up, microseconds since 1970; run_deadline: the run's.
+        signals: seqs of signals that nobody has waited for, by name; listening: waits for a signal, by name.
+        requests: every question asked: id -> (task, mark, seq of the question, seq of the answer).
+        grown: seqs of the TasksScheduled events.
+        result_seq: the event with the result of a run that was ended early.
     """
 
     def __init__(self, run_id: str, read_graph: ReadGraph) -> None:
@@ -66,6 +83,19 @@ class RunState:
         self.due: dict[int, int] = {}
         self.driven: dict[int, int] = {}
         self.rejudged: dict[int, dict[str, Any]] = {}
+        self.taken: dict[int, frozenset[int]] = {}
+        self.iterations: dict[int, tuple[int, int, int]] = {}
+        self.marks: dict[int, Marks] = {}
+        self.saved: dict[int, int] = {}
+        self.carried: dict[int, list[int]] = {}
+        self.woken: dict[int, bool] = {}
+        self.deadlines: dict[int, int] = {}
+        self.run_deadline = 0
+        self.signals: dict[str, list[int]] = {}
+        self.listening: dict[str, list[tuple[int, str, int]]] = {}
+        self.requests: dict[str, tuple[int, str, int, int]] = {}
+        self.grown: list[int] = []
+        self.result_seq = 0
         self.set_graph(Graph(Definition("")))
 
     def set_graph(self, graph: Graph) -> None:
@@ -78,6 +108,28 @@ class RunState:
         self.outcome = array("Q", bytes(8 * count))
         self.started = array("q", bytes(8 * count))
         self.ended = array("q", bytes(8 * count))
+
+    def grow(self, scheduler: str, fragment: Fragment) -> None:
+        """Add what an attempt scheduled, in which nothing has happened."""
+        count = self.graph.grow(scheduler, fragment)
+        self.nodes.extend(bytes(count))
+        for column in (self.attempts, self.outcome, self.started, self.ended):
+            column.frombytes(_ZERO * count)
+
+    def iteration(self, node: int) -> int:
+        """The number of the task's present iteration, from 1."""
+        return self.iterations[node][0] if node in self.iterations else 1
+
+    def open_waits(self, node: int) -> list[str]:
+        """The marks of the task's waits that have not ended."""
+        return [path for path, mark in walk(self.marks.get(node, {})) if mark.waits]
+
+    def task_statuses(self) -> bytes:
+        """The status of every task, groups left out."""
+        graph = self.graph
+        if len(graph.ids) == graph.static:
+            return bytes(self.nodes[: len(graph.definition.tasks)])
+        return bytes(self.nodes[node] for node in graph.task_nodes())
 
     @property
     def status_name(self) -> str:
@@ -126,3 +178,11 @@ class RunState:
                 group = self.graph.parent[group]
             found.add(outer)
         return sorted(found, key=lambda node: self.outcome[node])
+
+    def waits(self) -> list[str]:
+        """What suspended tasks wait for, one line each, in the order in which it was asked for."""
+        found = []
+        for node, marks in self.marks.items():
+            if self.nodes[node] == SUSPENDED:
+                found += [(mark.seq, f"{mark.kind} {mark.name}".strip()) for _, mark in walk(marks) if mark.waits]
+        return [line for _, line in sorted(found)]

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from durable.errors import IllegalTransition
 
-PENDING, RUNNING, WAITING, INTERRUPTED, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, SKIPPED = range(9)
+PENDING, RUNNING, WAITING, INTERRUPTED, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, SKIPPED, SUSPENDED = range(10)
 
-STATUSES = ("pending", "running", "waiting", "interrupted", "succeeded", "failed", "timed_out", "cancelled", "skipped")
-"""Names of the statuses, by number. ``waiting`` is a task that backs off before its next attempt."""
+STATUSES = (
+    "pending", "running", "waiting", "interrupted", "succeeded", "failed", "timed_out", "cancelled", "skipped",
+    "suspended",
+)  # fmt: skip
+"""Names of the statuses, by number. ``waiting`` is a task that backs off before its next attempt; ``suspended`` is one,
+or a run, that waits for a person, a signal or a timer."""
 
 TASK: dict[int, dict[str, int]] = {
     PENDING: {
@@ -19,9 +23,12 @@ TASK: dict[int, dict[str, int]] = {
         "TaskSkipped": SKIPPED,
         "TaskTimedOut": TIMED_OUT,
         "TaskFailed": FAILED,
+        "TaskCancelled": CANCELLED,  # one that waits for its next iteration has begun
     },
     RUNNING: {
         "TaskSucceeded": SUCCEEDED,
+        "TaskIterated": PENDING,
+        "TaskSuspended": SUSPENDED,
         "TaskFailed": FAILED,
         "TaskTimedOut": TIMED_OUT,
         "TaskRetryScheduled": WAITING,
@@ -37,6 +44,12 @@ TASK: dict[int, dict[str, int]] = {
     INTERRUPTED: {
         "TaskStarted": RUNNING,
         "TaskFailed": FAILED,
+        "TaskCancelled": CANCELLED,
+        "TaskTimedOut": TIMED_OUT,
+        "TaskReopened": PENDING,
+    },
+    SUSPENDED: {
+        "TaskStarted": RUNNING,
         "TaskCancelled": CANCELLED,
         "TaskTimedOut": TIMED_OUT,
         "TaskReopened": PENDING,
@@ -66,12 +79,15 @@ RUN: dict[int, dict[str, int]] = {
     PENDING: {"RunCreated": RUNNING},
     RUNNING: {
         "RunInterrupted": INTERRUPTED,
+        "RunSuspended": SUSPENDED,
+        "RunForked": INTERRUPTED,
         "RunContinued": RUNNING,
         "RunSucceeded": SUCCEEDED,
         "RunFailed": FAILED,
         "RunCancelled": CANCELLED,
     },
-    INTERRUPTED: {"RunContinued": RUNNING, "RunCancelled": CANCELLED},
+    INTERRUPTED: {"RunContinued": RUNNING, "RunSucceeded": SUCCEEDED, "RunCancelled": CANCELLED},
+    SUSPENDED: {"RunContinued": RUNNING, "RunSucceeded": SUCCEEDED, "RunCancelled": CANCELLED},
     SUCCEEDED: {},
     FAILED: {"RunResumed": RUNNING},
     CANCELLED: {},

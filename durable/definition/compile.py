@@ -5,16 +5,18 @@ A compilation is a snapshot: what is linked afterwards does not change it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
+from durable.core.graph import Graph
 from durable.core.policies import GroupExecutionPolicy
-from durable.definition.fingerprint import fingerprint, source_of
-from durable.definition.groups import CoordinationBackend, ParallelGroup
+from durable.core.specs import Definition, GroupSpec, TaskSpec
+from durable.definition.groups import ParallelGroup
+from durable.definition.recipes import scheduled_policy, scheduled_task
+from durable.definition.specs import group_spec, task_spec
 from durable.definition.task import Task
 from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
 from durable.payloads import Payload, encode
@@ -35,19 +37,22 @@ class Compiled:
         groups: live groups by id.
         upstream: for each task, its parameters that are results of upstream nodes: name -> node.
         bound: encoded bound arguments of the tasks that have mutable ones: each attempt gets its own copy.
+        templates: tasks that scheduled instances may be made of, by id.
+        chords: the group of each callback, by the callback's id.
         unstorable: tasks whose bound arguments cannot be stored, with the error.
         file: the file that defines the workflow.
     """
 
     def __init__(self, workflow: Blueprint, start: str | None = None) -> None:
-        tasks, groups, edges = _taken(workflow, start)
+        tasks, groups, edges = taken(workflow, start)
         self.file = workflow.file
         self.tasks: dict[str, Task[Any]] = {}
         self.groups: dict[str, ParallelGroup] = {}
         self.policies: dict[str, GroupExecutionPolicy] = {}
         self.bound: dict[str, Payload] = {}
         self.unstorable: dict[str, PayloadError] = {}
-        self._about: dict[int, tuple[str, str]] = {}
+        self.templates = {task.task_id: task for task in workflow.defined}
+        self.chords = {group.callback.task_id: group.task_id for group in groups if group.callback is not None}
         self.definition = Definition(
             workflow.name,
             workflow.version,
@@ -58,7 +63,7 @@ class Compiled:
         self.graph = Graph(self.definition)
         for group in groups:
             group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
-        self.upstream = {task.task_id: self._upstream(task) for task in tasks}
+        self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
 
     def check_parameters(self, initial: Collection[str]) -> None:
         """Refuse a root, or a member that a group starts with, whose parameter nothing can give.
@@ -73,7 +78,7 @@ class Compiled:
             if self.graph.follows_something(self.graph.index[name]):
                 continue
             signature = task.signature
-            given = {*task.bound, *initial, *signature.optional}
+            given = {*task.bound, *initial, *signature.optional, *self.upstream[name]}
             missing = [parameter for parameter in signature.names if parameter not in given]
             if missing:
                 raise UnresolvedParameter(
@@ -83,19 +88,53 @@ class Compiled:
                     f"or give it as input: initial={{{missing[0]!r}: ...}}, durable run FILE --input {missing[0]}=...",
                 )
 
+    def members(self, graph: Graph, group: int) -> tuple[list[Any], Callable[[Any], Any] | None]:
+        """Return the tasks that a group's policy sees, and what chooses the group's successors."""
+        name = graph.ids[group]
+        live = self.groups.get(name)
+        if live is not None:
+            return [line[-1] for line in live.lines()], live.route
+        if name not in self.policies:
+            self.adopt(graph, group)
+        return [self._member(graph, line[-1]) for line in graph.members[group]], None
+
+    def put_broken(self, name: str, error: Exception) -> None:
+        """Let a task whose code cannot be found raise that when it runs."""
+
+        def gone() -> None:
+            raise error
+
+        self.tasks[name] = Task(gone, "gone").instance(name, {})
+        self.upstream[name] = {}
+
+    def _member(self, graph: Graph, node: int) -> Any:
+        name = graph.ids[node]
+        if graph.is_group(node):
+            return graph.name(node)
+        if name not in self.tasks:
+            self.adopt(graph, node)
+        return self.tasks[name].instance(graph.name(node), self.tasks[name].bound)
+
+    def adopt(self, graph: Graph, node: int) -> None:
+        """Make live code of a node that was scheduled: its task, or its group's policy.
+
+        Raises:
+            DurableError: its code cannot be found.
+        """
+        name = graph.ids[node]
+        self.graph = graph
+        if graph.is_group(node):
+            self.policies[name] = scheduled_policy(graph, node)
+            return
+        task, bound = scheduled_task(graph, node, self.templates)
+        self.tasks[name] = task
+        self.upstream[name] = self._upstream(task, node)
+        if bound is not None:
+            self.bound[name] = bound
+
     def _task(self, task: Task[Any]) -> TaskSpec:
         self.tasks[task.task_id] = task
-        about = self._about.get(id(task.fn))
-        if about is None:
-            about = self._about[id(task.fn)] = fingerprint(task.fn), source_of(task.fn)
-        return TaskSpec(
-            task.task_id,
-            about[0] if task.version is None else f"version:{task.version}",
-            about[1],
-            self._digest(task) if task.bound else "",
-            task.timeout,
-            task.retry.max_attempts if task.retry is not None else None,
-        )
+        return task_spec(task, self._digest(task) if task.bound else "")
 
     def _digest(self, task: Task[Any]) -> str:
         try:
@@ -110,29 +149,28 @@ class Compiled:
         return sha256(msgspec.json.encode(task.bound, order="sorted")).hexdigest()[:12]
 
     def _group(self, group: ParallelGroup) -> GroupSpec:
+        if not group.members:
+            raise DefinitionError(f"the group {group.name or ''!r} is empty", hint="Give it at least one member")
         name = group.task_id
         self.groups[name] = group
         self.policies[name] = group.policy
-        return GroupSpec(
-            name,
-            tuple(tuple(node.task_id for node in line) for line in group.lines()),
-            group.policy.describe(),
-            group.limit,
-            CoordinationBackend(group.backend).value,
-            group.timeout,
-            group.fail_fast or group.policy.fail_fast,
-            group.decide_early,
-        )
+        return group_spec(group, name, lambda node: node.task_id)
 
-    def _upstream(self, task: Task[Any]) -> dict[str, int]:
-        if not task.signature.names:
+    def _upstream(self, task: Task[Any], node: int) -> dict[str, int]:
+        """The parameters that are results of what the task follows; a callback's first free one is its group's."""
+        signature, graph = task.signature, self.graph
+        if not signature.names:
             return {}
-        index = self.graph.index
-        return {
-            name: index[name]
-            for name in task.signature.names
-            if name in index and name not in task.bound and self.graph.is_upstream(name, task.task_id)
-        }
+        found: dict[str, int] = {}
+        for name in signature.names:
+            source = graph.find(name, node)
+            if source is not None and name not in task.bound and graph.is_upstream(source, node):
+                found[name] = source
+        group = self.chords.get(task.task_id)
+        if group is not None:
+            free = [name for name in signature.names if name not in found and name not in task.bound]
+            found |= {name: graph.number(group) for name in free[:1]}
+        return found
 
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
@@ -140,7 +178,7 @@ _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 _Edges = list[tuple["Node", "Node"]]
 
 
-def _taken(workflow: Blueprint, start: str | None) -> tuple[list[Task[Any]], list[ParallelGroup], _Edges]:
+def taken(workflow: Blueprint, start: str | None) -> tuple[list[Task[Any]], list[ParallelGroup], _Edges]:
     """The linked part of a workflow, or what follows ``start`` in it, in definition order."""
     linked = dict(workflow.linked)
     if not linked:

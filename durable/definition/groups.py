@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 class CoordinationBackend(Enum):
     """Where a group's members run.
 
-    ``DIRECT``: one after another, on the driver. ``THREADING``: in worker threads.
+    ``DIRECT``: one after another, on the driver. ``THREADING``: in worker threads. ``ASYNCIO``: all at
+    once, unless ``max_concurrent`` says less. Coroutines always run on an event loop, other functions of
+    an ``ASYNCIO`` group in threads.
     """
 
     DIRECT = "direct"
     THREADING = "threading"
+    ASYNCIO = "asyncio"
 
 
 def default_workers() -> int:
@@ -56,6 +59,7 @@ class ParallelGroup(Linkable):
         "name",
         "plain",
         "policy",
+        "route",
         "timeout",
     )
 
@@ -65,8 +69,6 @@ class ParallelGroup(Linkable):
         items: list[Any] = []
         for item in tasks:
             items.extend([item] if isinstance(item, Linkable) or not isinstance(item, Iterable) else item)
-        if not items:
-            raise DefinitionError(f"the group {name or ''!r} is empty", hint="Give it at least one member")
         self.members: tuple[tuple[Node, ...], ...] = tuple(nodes_of(item) for item in items)
         self.name = check_id(name) if name is not None else None
         if callback is not None and len(nodes_of(callback)) > 1:
@@ -79,6 +81,7 @@ class ParallelGroup(Linkable):
         self.fail_fast = False
         self.decide_early = False
         self.plain = False
+        self.route: Callable[[Any], Any] | None = None
         block = open_block()
         if block is not None:
             block.add(self)
@@ -96,6 +99,8 @@ class ParallelGroup(Linkable):
         if self.name is not None:
             return self.name
         ids = [line[-1].task_id for line in self.members]
+        if not ids:
+            return "parallel()"
         if len(ids) == 1:
             return f"parallel({ids[0]})"[:500]  # not its member's id, which is taken
         whole = "|".join(ids)

@@ -36,6 +36,6 @@ def errors_of(state: RunState, store: Store) -> dict[str, str]:
     """Return one line for each failed or timed-out task, by id."""
     return {
         state.graph.ids[node]: str(store.event(state.run_id, state.outcome[node]).fields.get("error", ""))
-        for node in range(state.graph.tasks)
+        for node in state.graph.task_nodes()
         if state.nodes[node] in (FAILED, TIMED_OUT) and state.outcome[node]
     }

@@ -6,7 +6,8 @@ in. One task may stand in several workflows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
@@ -16,8 +17,8 @@ from durable.definition.expressions import Linkable
 from durable.definition.signature import signature_of
 from durable.errors import DefinitionError
 
-_COROUTINE = 0x80 | 0x200
-"""Flags of the code of ``async def``, with and without ``yield``."""
+_COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200
+"""Flags of the code of ``async def``, without and with ``yield``."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,11 +30,17 @@ class Task(Linkable, Generic[F]):
         fn: the plain function.
         task_id: the id, unique in a workflow.
         bound: arguments bound by ``t(name=value)``.
-        retry, timeout, version: as given to ``@task``.
+        retry, timeout, deadline, max_cycles, version: as given to ``@task``.
         signature: what the function asks for.
+        coroutine: whether the function is ``async def``.
+        template: the id before ``t(task_id=...)`` gave the instance its own.
+        route: given the context after the body, says which successors are taken; None for all.
     """
 
-    __slots__ = ("bound", "fn", "inject_context", "retry", "signature", "task_id", "timeout", "version")
+    __slots__ = (
+        "bound", "coroutine", "deadline", "fn", "inject_context", "max_cycles", "retry", "route", "signature",
+        "task_id", "template", "timeout", "version",
+    )  # fmt: skip
 
     fn: F
     bound: Mapping[str, Any]
@@ -46,21 +53,30 @@ class Task(Linkable, Generic[F]):
         inject_context: bool = False,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        deadline: float | None = None,
+        max_cycles: int | None = None,
         version: str | None = None,
+        route: Callable[[Any], Sequence[str] | None] | None = None,
     ) -> None:
         if not callable(fn):
             raise DefinitionError(f"a task needs a function, not {fn!r}")
-        if getattr(getattr(fn, "__code__", None), "co_flags", 0) & _COROUTINE:
-            raise DefinitionError(
-                f"{getattr(fn, '__qualname__', fn)!r} is async, which tasks cannot be yet",
-                hint="Write def, and asyncio.run(...) inside",
-            )
+        flags = _flags(fn)
+        if flags & _ASYNC_GENERATOR:
+            raise DefinitionError(f"{getattr(fn, '__qualname__', fn)!r} yields", hint="Return a list instead")
+        number = isinstance(max_cycles, int) and not isinstance(max_cycles, bool)
+        if max_cycles is not None and not (number and max_cycles >= 1):
+            raise DefinitionError(f"max_cycles is a number of iterations from 1, not {max_cycles!r}")
         name = task_id if task_id is not None else getattr(fn, "__name__", type(fn).__name__)
         self.fn = fn
         self.task_id = check_id(name)
         self.inject_context = inject_context
         self.retry = retry
         self.timeout = check_seconds("timeout", timeout, self.task_id)
+        self.deadline = check_seconds("deadline", deadline, self.task_id)
+        self.max_cycles = max_cycles
+        self.coroutine = bool(flags & _COROUTINE)
+        self.template = self.task_id
+        self.route = route
         self.version = version
         self.bound = {}
         self.signature = signature_of(fn, inject_context)
@@ -92,19 +108,56 @@ class Task(Linkable, Generic[F]):
                 f"task {self.task_id!r} takes no argument {', '.join(unknown)}",
                 hint=f"It takes: {', '.join(signature.names) or 'none'}",
             )
+        return self.instance(self.task_id if task_id is None else check_id(task_id), {**self.bound, **bound})
+
+    def instance(self, task_id: str, bound: Mapping[str, Any]) -> Task[F]:
+        """Return the same task with another id and other bound arguments, unchecked."""
         made: Task[F] = object.__new__(Task)
-        made.fn = self.fn
-        made.task_id = self.task_id if task_id is None else check_id(task_id)
-        made.inject_context = self.inject_context
-        made.retry = self.retry
-        made.timeout = self.timeout
-        made.version = self.version
-        made.signature = signature
-        made.bound = {**self.bound, **bound}
+        for name in Task.__slots__:
+            setattr(made, name, getattr(self, name))
+        made.task_id = task_id
+        made.bound = bound
         return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A task that can be imported is pickled by its name, so that live code is used; else with its code."""
+        home = sys.modules.get(getattr(self.fn, "__module__", None) or "")
+        found: Any = home
+        for part in getattr(self.fn, "__qualname__", "").split("."):
+            found = getattr(found, part, None)
+        if isinstance(found, Task) and found.fn is self.fn:
+            return _named, (home, self.fn.__qualname__, self.task_id, dict(self.bound))
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        return _made, (self.fn, self.template, settings, self.task_id, dict(self.bound))
 
     def __repr__(self) -> str:
         return f"<Task {self.task_id}>"
+
+
+_SETTINGS = ("inject_context", "retry", "timeout", "deadline", "max_cycles", "version", "route")
+
+
+def _flags(fn: Any) -> int:
+    """The flags of a function's code, also of one inside of partials or of an object that can be called."""
+    while hasattr(fn, "func"):
+        fn = fn.func
+    code = getattr(fn, "__code__", None) or getattr(vars(type(fn)).get("__call__"), "__code__", None)
+    return getattr(code, "co_flags", 0)
+
+
+def _named(home: Any, qualname: str, task_id: str, bound: Mapping[str, Any]) -> Task[Any]:
+    """Find a pickled task by name; its name and place are part of the format."""
+    found = home
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, Task):
+        raise AttributeError(f"{qualname} is not a task any more")
+    return found.instance(task_id, bound)
+
+
+def _made(fn: Any, template: str, settings: Mapping[str, Any], task_id: str, bound: Mapping[str, Any]) -> Task[Any]:
+    """Make a pickled task of its code; its name and place are part of the format."""
+    return Task(fn, template, **settings).instance(task_id, bound)
 
 
 @overload
@@ -119,6 +172,8 @@ def task(
     retry: RetryPolicy | None = None,
     max_retries: int | None = None,
     timeout: float | None = None,
+    deadline: float | None = None,
+    max_cycles: int | None = None,
     version: str | None = None,
 ) -> Callable[[F], Task[F]]: ...
 def task(
@@ -130,6 +185,8 @@ def task(
     retry: RetryPolicy | None = None,
     max_retries: int | None = None,
     timeout: float | None = None,
+    deadline: float | None = None,
+    max_cycles: int | None = None,
     version: str | None = None,
 ) -> Any:
     """Make a function a task: ``@task``, ``@task("id")`` or ``@task(id=..., timeout=...)``.
@@ -139,7 +196,9 @@ def task(
         inject_context: the first parameter receives the context, whatever its annotation.
         retry: when a failed attempt is followed by another one.
         max_retries: short for ``retry=RetryPolicy(max_attempts=max_retries + 1)``.
-        timeout: seconds that one attempt may take.
+        timeout: seconds that one attempt may take, counted while the run is driven.
+        deadline: seconds from the task's first start, by the wall clock, for all its attempts and waits.
+        max_cycles: how many iterations ``ctx.next_iteration`` may make of it.
         version: declared version of the code, used instead of a fingerprint of it.
 
     Raises:
@@ -160,6 +219,8 @@ def task(
             inject_context=inject_context,
             retry=retry,
             timeout=timeout,
+            deadline=deadline,
+            max_cycles=max_cycles,
             version=version,
         )
         block = open_block()

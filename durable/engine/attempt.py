@@ -1,42 +1,57 @@
 """One attempt of a task: resolve its parameters, run its body, encode the result.
 
 Runs wherever an executor puts it and never raises: it posts its completion. It must not touch the
-state or the log, which belong to the driver.
+state or the log, which belong to the driver; what its body wants recorded goes through ``Asks``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from durable.context import CURRENT, TaskExecutionContext, Write
+from durable.context.attempt import TaskExecutionContext
+from durable.context.current import CURRENT
+from durable.context.staged import Effects
+from durable.core.marks import Marks, copied
+from durable.core.transitions import PENDING
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.view import RunView
-from durable.errors import PayloadError, UnresolvedParameter, UpstreamUnavailable
+from durable.errors import DefinitionError, PayloadError, UnresolvedParameter, UpstreamUnavailable
 from durable.payloads import Payload, decode, encode
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from durable.context.port import Draft
+    from durable.engine.asks import Asks
+
+_NO_MARKS: Marks = {}
+_FIRST = (1, 0, 0)
 
 
 class Attempt:
-    """A call for an executor, and after it the attempt's completion.
+    """A call for an executor, and after it the attempt's completion; also the port of its context.
 
     Args:
         node: the task's number; number: the attempt's.
         task: the live task.
         code: what the task's parameters are resolved with.
         view: the run's committed data.
-        now: returns microseconds since 1970.
+        asks: takes what the body wants to have recorded.
 
     Attributes:
         payload: the encoded result; error: the exception, if the body or its encoding failed.
         effects: what is to be committed with the result.
         ended: when the body ended, microseconds since 1970.
         post: takes the finished attempt when an executor runs it; None when it runs on the driver.
+        iteration: the task's iteration, from 1; before: attempts of the iterations before it.
+        marks, saved, carried: what earlier attempts recorded, as in the state.
     """
 
     __slots__ = (
-        "code", "context", "effects", "ended", "error", "node", "now", "number",
-        "over", "payload", "post", "task", "view",
+        "asks", "before", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks", "node",
+        "number", "over", "payload", "post", "round", "saved", "task", "view",
     )  # fmt: skip
 
     def __init__(
@@ -46,43 +61,54 @@ class Attempt:
         task: Task[Any],
         code: Compiled,
         view: RunView,
-        now: Callable[[], int],
+        asks: Asks,
     ) -> None:
+        state = view.state
         self.node = node
         self.number = number
         self.task = task
         self.code = code
         self.view = view
-        self.now = now
+        self.asks = asks
         self.post: Callable[[Attempt], None] | None = None
         self.context: TaskExecutionContext | None = None
         self.payload: Payload | None = None
         self.error: BaseException | None = None
-        self.effects: list[Write] | tuple[()] = ()
+        self.effects: Effects | None = None
         self.over: str | None = None
         self.ended = 0
+        self.iteration, self.round, self.before = state.iterations.get(node, _FIRST) if state.iterations else _FIRST
+        recorded = state.marks.get(node) if state.marks else None
+        self.marks = copied(recorded) if recorded else _NO_MARKS
+        self.saved = state.saved.get(node, 0) if state.saved else 0
+        self.carried: Sequence[int] = tuple(state.carried.get(node, ())) if state.carried else ()
 
     def __call__(self) -> None:
         """Run the body, keep what came of it, and post it."""
         token = CURRENT.set(self.make_context)
         try:
-            value = self._run()
-            if value is not None:
-                self.payload = encode(value)
-            if self.context is not None:
-                self.effects = self.context.effects()
+            self._keep(self._run())
         except BaseException as error:
             self._failed(error)
         finally:
             CURRENT.reset(token)
-        self.ended = self.now()
-        if self.post is not None:
-            self.post(self)
+        self._finish()
+
+    async def coroutine(self) -> None:
+        """Do the same for a body that is a coroutine, on its event loop."""
+        token = CURRENT.set(self.make_context)
+        try:
+            self._keep(await self._run())
+        except BaseException as error:
+            self._failed(error)
+        finally:
+            CURRENT.reset(token)
+        self._finish()
 
     def make_context(self) -> TaskExecutionContext:
         """Return the attempt's context, made when it is first asked for."""
         if self.context is None:
-            self.context = TaskExecutionContext(self.view, self.task.task_id, self.number)
+            self.context = TaskExecutionContext(self.view, self)
             if self.over is not None:  # looked at after the context can be found: end() may come at any moment
                 self.context.ended = self.over
         return self.context
@@ -93,10 +119,113 @@ class Attempt:
         if self.context is not None:
             self.context.ended = why
 
+    @property
+    def cancels(self) -> str | None:
+        """Why the run is to be cancelled now that the attempt is over."""
+        return self.context.cancels if self.context is not None else None
+
+    # The context's port.
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the body is a coroutine."""
+        return self.task.coroutine
+
+    def now(self) -> int:
+        """Return microseconds since 1970."""
+        return self.asks.now()
+
+    def ask(self, drafts: Sequence[Draft], mark: str | None = None, patience: float = 0.0) -> Future[int]:
+        """See ``Port.ask``."""
+        return self.asks.ask(self, drafts, mark, patience)
+
+    def pause(self, seconds: float) -> Future[int]:
+        """See ``Port.pause``."""
+        return self.asks.pause(self, seconds)
+
+    def wait(self, future: Future[int]) -> int:
+        """See ``Port.wait``."""
+        if self.post is None:
+            self.asks.pump(future)
+        return future.result()
+
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """See ``Port.run_coroutine``."""
+        return self.asks.run_coroutine(coroutine)
+
+    # What the context asks about the task.
+
+    def own(self, item: Any) -> str | None:
+        """The id of a task or group of the workflow itself; None for anything else."""
+        name = getattr(item, "task_id", None)
+        if name is not None and (self.code.tasks.get(name) is item or self.code.groups.get(name) is item):
+            return str(name)
+        return None
+
+    def check_jump(self, target: str) -> None:
+        """Refuse to go to a task or group that has started. Raises ``DefinitionError``."""
+        state = self.view.state
+        node = state.index[target]
+        if state.nodes[node] != PENDING or node == self.node or state.graph.parent[node] >= 0:
+            said = "stands in a group" if state.graph.parent[node] >= 0 else f"is {state.node_status(target)} already"
+            raise DefinitionError(
+                f"next_task(goto=True): {target!r} {said}",
+                run_id=self.view.run_id,
+                task_id=self.task.task_id,
+                hint=f"Go to a task that has not started, or schedule a new one: {target}(task_id=...)",
+            )
+
+    def iteration_arguments(self) -> Mapping[str, Any]:
+        """The arguments that the present iteration was given."""
+        return (self.view.load(self.round) or {}) if self.round else {}
+
+    def arguments_for(self, data: Any) -> Mapping[str, Any]:
+        """The arguments of the next iteration: those bound to the task, or a value for its first free parameter.
+
+        Raises:
+            DefinitionError: another task, or no parameter to give the value to.
+        """
+        task = self.task
+        if isinstance(data, Task):
+            if data.fn is not task.fn and data.template != task.template:
+                raise DefinitionError(
+                    f"next_iteration goes round {task.task_id!r} and not to {data.task_id!r}",
+                    task_id=task.task_id,
+                    hint="Use next_task for another task",
+                )
+            return data.bound
+        if data is None:
+            return {}
+        upstream = self.code.upstream[task.task_id]
+        free = [name for name in task.signature.names if name not in task.bound and name not in upstream]
+        if not free:
+            raise DefinitionError(
+                f"task {task.task_id!r} has no parameter for the next iteration's data", task_id=task.task_id
+            )
+        return {free[0]: data}
+
+    # Running.
+
+    def _keep(self, value: Any) -> None:
+        if value is not None:
+            self.payload = encode(value)
+        if self.task.route is not None:
+            context = self.make_context()
+            context.choose(self.task.route(context))
+        if self.context is not None:
+            if self.context.loop_error is not None:
+                raise self.context.loop_error
+            self.effects = self.context.effects()
+
     def _failed(self, error: BaseException) -> None:
         self.error = error
         if isinstance(error, PayloadError) and error.task_id is None:
             error.task_id, error.run_id = self.task.task_id, self.view.run_id
+
+    def _finish(self) -> None:
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
 
     def _run(self) -> Any:
         task = self.task
@@ -105,9 +234,11 @@ class Attempt:
             return task.fn()
         if task.task_id in self.code.unstorable:
             raise self.code.unstorable[task.task_id]
-        named = {name: self._argument(name) for name in signature.names if self._given(name)}
+        given = self.iteration_arguments()
+        named = {name: self._argument(name) for name in signature.names if name not in given and self._given(name)}
         own = self.code.bound.get(task.task_id)
         named |= task.bound if own is None else decode(own.encoding, own.data)
+        named |= given
         if signature.context is not None:
             named[signature.context] = self.make_context()
         if not signature.positional:

@@ -20,6 +20,7 @@ from durable.core.transitions import (
     RUNNING,
     SKIPPED,
     SUCCEEDED,
+    SUSPENDED,
     TIMED_OUT,
     WAITING,
 )
@@ -27,10 +28,11 @@ from durable.engine.journal import Journal
 from durable.engine.judge import Refusal
 from durable.errors import PoisonTask
 from durable.failures import encode_error, record_error
+from durable.messages import TERMINATE, body_of
 from durable.payloads import Payload, decode_raw, encode_raw
 from durable.store import Message
 
-UNFINISHED = frozenset({PENDING, RUNNING, WAITING, INTERRUPTED})
+UNFINISHED = frozenset({PENDING, RUNNING, WAITING, INTERRUPTED, SUSPENDED})
 """Statuses of what may still run."""
 
 _BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
@@ -120,7 +122,7 @@ def close_nodes(journal: Journal, nodes: Iterable[int], why: str, give_up: Calla
         status, name = state.nodes[node], state.graph.ids[node]
         if status not in UNFINISHED:
             continue
-        begun = status != PENDING
+        begun = status != PENDING or state.attempts[node] > 0  # a pending one may wait for its next iteration
         if state.graph.is_group(node):
             journal.emit("GroupCancelled" if begun else "GroupSkipped", name, data=data)
         else:
@@ -132,16 +134,35 @@ def _nothing_runs(_node: int, _why: str) -> None:
     """For callers that hold the lease of a run that nobody drives."""
 
 
-def cancel_run(journal: Journal, message: Message, give_up: Callable[[int, str], None] = _nothing_runs) -> None:
-    """Record that the run is cancelled, for good, and commit it.
+def end_run(
+    journal: Journal,
+    event: str,
+    fields: Mapping[str, Any],
+    payload: Payload | None = None,
+    give_up: Callable[[int, str], None] = _nothing_runs,
+) -> None:
+    """End a run early: cancel what has begun, skip what has not, and record the end.
 
     Args:
         journal: of the run.
-        message: who asked, and why.
+        event: RunSucceeded or RunCancelled.
+        fields: who ended it, and why.
+        payload: the run's result.
         give_up: lets go of a running attempt.
     """
-    close_nodes(journal, range(len(journal.state.nodes)), "the run was cancelled", give_up)
-    journal.emit("RunCancelled", data=encode_fields(msgspec.json.decode(message.data)))
+    why = "the run was cancelled" if event == "RunCancelled" else "the run was ended early"
+    close_nodes(journal, range(len(journal.state.nodes)), why, give_up)
+    journal.emit(event, data=encode_fields(fields), payload=payload)
+
+
+def end_as_asked(journal: Journal, message: Message, give_up: Callable[[int, str], None] = _nothing_runs) -> None:
+    """End a run as a message from outside asks, and commit it."""
+    body = body_of(message)
+    asked = {"actor": body.actor, "reason": body.reason}
+    if message.kind == TERMINATE:
+        end_run(journal, "RunSucceeded", {"terminated": "", **asked}, body.payload, give_up)
+    else:
+        end_run(journal, "RunCancelled", asked, None, give_up)
     journal.consume.append(message.id)
     journal.commit()
 
@@ -157,7 +178,7 @@ def take_over(journal: Journal, fields: Mapping[str, str | None], *, counted: bo
     state = journal.state
     journal.emit("RunContinued", data=encode_fields(fields))
     data = encode_fields({"counted": counted})
-    for node in range(state.graph.tasks):
+    for node in state.graph.task_nodes():
         if state.nodes[node] == RUNNING:
             journal.emit("TaskInterrupted", state.graph.ids[node], state.attempts[node], data)
         if state.nodes[node] == INTERRUPTED and state.spent.get(node, 0) >= state.graph.attempt_limit(node):

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable.core.decide import Decision, Frontier
 from durable.core.events import encode_fields
 from durable.core.state import RunState
-from durable.core.transitions import ENDED, FAILED, RUNNING
+from durable.core.timers import RUN
+from durable.core.transitions import FAILED, INTERRUPTED, RUNNING
 from durable.definition.block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
+from durable.definition.task import Task
+from durable.engine.asks import Asks
 from durable.engine.attempt import Attempt
-from durable.engine.changes import cancel_run
+from durable.engine.changes import end_as_asked
 from durable.engine.heartbeat import Heartbeat
+from durable.engine.inbox import Inbox
 from durable.engine.journal import Journal, Observer
 from durable.engine.recorder import Recorder
 from durable.engine.running import Running
@@ -26,13 +30,22 @@ from durable.engine.stop import BrokenOff, StopSignals
 from durable.engine.verdicts import Verdicts
 from durable.engine.view import RunView
 from durable.errors import StepLimitExceeded
-from durable.executor import Executor
+from durable.executor import Executor, LoopExecutor
 from durable.failures import record_error
+from durable.messages import CANCEL, TERMINATE
 from durable.store import Lease, Message, Store
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 LINGER = 0.2
 """Which part of a commit's usual time the driver waits for one more completion before it commits: where bodies are
 short, a commit carries many of them; where they are long, the wait is a small part of what follows anyway."""
+
+PATIENCE = 60.0
+"""Seconds that a drive with nothing else to do stays for a timer; for a later one it suspends the run."""
+LONGEST_WAIT = 60.0
+"""Seconds after which the wall clock is looked at again while the driver waits for it: somebody may have set it."""
 
 
 class Interruption(Exception):
@@ -51,10 +64,11 @@ class Drive:
         lease: the right to append.
         state: the folded state.
         code: the live workflow.
-        executor: makes the executor for bodies that run off the driver.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines.
         observers: told after each commit.
         default_limit: tasks of a group that run at once when it does not say.
         grace: seconds that running bodies get after a request to stop.
+        stays: wait for whatever the run waits for instead of suspending it.
     """
 
     def __init__(
@@ -64,9 +78,11 @@ class Drive:
         state: RunState,
         code: Compiled,
         executor: Callable[[], Executor],
+        loop: Callable[[], LoopExecutor],
         observers: Iterable[Observer] = (),
         default_limit: int = 4,
         grace: float = 0.0,
+        stays: bool = False,
     ) -> None:
         self.store = store
         self.lease = lease
@@ -74,23 +90,31 @@ class Drive:
         self.code = code
         self.clock = store.clock
         self.journal = Journal(store, lease, state, RunView(store, state), observers)
-        self.running = Running(state, self.clock.monotonic, executor)
+        self.running = Running(state, self.clock.monotonic, executor, loop)
+        self._arrived: SimpleQueue[Any] = SimpleQueue()
+        self.asks = Asks(self.journal, self.running, self.clock.monotonic, self._arrived.put, self._pump)
+        self.running.asks = self.asks
+        self.journal.on_commit = self.asks.committed
         self.recorder = Recorder(self.journal, self.running, code)
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
         self._default_limit = default_limit
         self._grace = grace
-        self._arrived: SimpleQueue[Any] = SimpleQueue()
+        self._stays = stays
         self._inline = False
         self._stopping: str | None = None
         self._stop_by = 0.0
-        self._cancel: Message | None = None
+        self._ending: Message | None = None
 
     def request_stop(self, reason: str) -> None:
         """Ask for a graceful stop, from any thread."""
         self._arrived.put(("stop", reason))
 
+    def tell(self, message: Message) -> None:
+        """Hand a message over, from any thread."""
+        self._arrived.put(("message", message))
+
     def run(self) -> None:
-        """Drive until the run has ended.
+        """Drive until the run has ended or is suspended.
 
         Raises:
             Interruption: a stop was asked for; the run can be resumed.
@@ -102,21 +126,23 @@ class Drive:
         for group in self.state.graph.members:
             if self.state.nodes[group] == RUNNING:
                 self.running.watch_group(group)
+        self._inbox = Inbox(self.journal)
         signals = self._signals = StopSignals(self.request_stop, lambda: self._inline, self._grace)
         token = close_blocks()
         try:
-            with signals, Heartbeat(self.store, self.lease, self._deliver, self._lost):
+            with signals, Heartbeat(self.store, self.lease, self.tell, self._lost):
+                self._read_inbox()
                 self._loop()
         finally:
             reopen_blocks(token)
             self.running.close()
-        if self._stopping is not None and self.state.status not in ENDED:
+        if self._stopping is not None and self.state.status == INTERRUPTED:
             raise Interruption(self._stopping, signals.received)
 
     def _loop(self) -> None:
         now, commit = self.clock.now, self.journal.commit
-        decide, attempts = self.frontier.decide, self.running.attempts
-        while self._cancel is None:
+        decide, attempts, state = self.frontier.decide, self.running.attempts, self.state
+        while self._ending is None and state.status == RUNNING:
             if self._stopping is not None:
                 decision = Decision()
                 if self._stopped():
@@ -134,6 +160,9 @@ class Drive:
                 else:
                     for attempt in started:
                         self.running.submit(attempt, self._arrived.put)
+            elif decision.fire:
+                self._fire(decision.fire)
+                continue
             elif decision.judge:
                 commit()
                 for group, early in decision.judge:
@@ -147,8 +176,12 @@ class Drive:
                 return
             else:
                 commit()
+                if decision.suspended and self._suspends(decision.wake):
+                    continue
             self._wait(decision.wake)
-        cancel_run(self.journal, self._cancel, self.running.give_up)
+        if self._ending is not None and state.status == RUNNING:
+            end_as_asked(self.journal, self._ending, self.running.give_up)
+        commit()
 
     # Starting.
 
@@ -165,14 +198,32 @@ class Drive:
         number = self.state.attempts[node] + 1
         task_id = self.state.graph.ids[node]
         self.journal.emit("TaskStarted", task_id, number)
-        journal = self.journal
-        attempt = Attempt(node, number, self.code.tasks[task_id], self.code, journal.view, journal.now)
+        task = self.code.tasks.get(task_id) or self._scheduled(node, task_id)
+        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks)
         self.running.attempts[node] = attempt
         return attempt
 
+    def _scheduled(self, node: int, task_id: str) -> Task[Any]:
+        """The live task of a node that was scheduled; one whose code is gone fails when it runs."""
+        try:
+            self.code.adopt(self.state.graph, node)
+        except Exception as error:
+            self.code.put_broken(task_id, error)
+        return self.code.tasks[task_id]
+
+    def _fire(self, due: list[tuple[int, str]]) -> None:
+        for node, mark in due:
+            if node == RUN:
+                self.recorder.run_deadline_passed()
+                return
+            self.recorder.fire(node, mark)
+
     def _can_inline(self, attempt: Attempt) -> bool:
         """Whether a body may run on the driver: nothing else needs the driver meanwhile."""
-        if attempt.task.timeout is not None or (self.running.timed and self.running.next_deadline() is not None):
+        task = attempt.task
+        if task.coroutine or task.timeout is not None:
+            return False
+        if self.running.timed and self.running.next_deadline() is not None:
             return False
         group = self.state.graph.parent[attempt.node]
         return group < 0 or self.state.graph.group(group).backend == "direct"
@@ -191,25 +242,49 @@ class Drive:
 
     # Waiting.
 
+    def _pump(self, future: Future[int]) -> None:
+        """Drive on while the only body, which runs here, waits."""
+        while not future.done():
+            self._fire(list(self.frontier.timers.over(self.clock.now())))
+            self.journal.commit()
+            self.asks.settle()
+            if future.done():
+                return
+            if self._ending is not None or self._stopping is not None or self.state.status != RUNNING:
+                self.asks.unwind()
+                continue
+            self._take(self.clock.take(self._arrived, self._patience(self.frontier.timers.next()), idle=True))
+
     def _wait(self, wake: int | None) -> None:
         """Take every completion that is there, or wait for the first one or for time to pass."""
-        queue = self._arrived
+        queue, running = self._arrived, self.running.attempts
         if queue.empty():
-            item = self.clock.take(queue, self._patience(wake), idle=not self.running.attempts)
+            idle = not running or (len(self.asks.held) >= len(running) and self.asks.holding.issuperset(running))
+            item = self.clock.take(queue, self._patience(wake), idle=idle)
         else:
             item = queue.get()
         linger = self.journal.commit_seconds * LINGER
         while item is not None:
-            if type(item) is Attempt:
-                self.recorder.completed(item)
-            else:
-                self._told(*item)
-            if not queue.empty():
-                item = queue.get()
-            else:
-                item = self.clock.soon(queue, linger) if self.running.attempts else None
+            self._take(item)
+            if self.frontier.to_judge or self.state.status != RUNNING:
+                break  # what comes after a verdict, or after the end, must find it recorded
+            if queue.empty():
+                item = self.clock.soon(queue, linger) if running else None
+                continue
+            item = queue.get()
         if self.running.timed:
             self.recorder.time_out()
+        if self.asks.held and not self.journal.batch:
+            self.asks.settle()
+
+    def _take(self, item: Any) -> None:
+        if item is None:
+            return
+        if type(item) is Attempt:
+            if self.state.status == RUNNING:
+                self.recorder.completed(item)
+        else:
+            self._told(*item)
 
     def _patience(self, wake: int | None) -> float | None:
         """Seconds until time itself gives the driver something to do; None for never."""
@@ -218,28 +293,53 @@ class Drive:
         if due is not None:
             found.append(due - self.clock.monotonic())
         if wake is not None:
-            found.append((wake - self.clock.now()) / 1e6)
+            found.append(min((wake - self.clock.now()) / 1e6, LONGEST_WAIT))
         if self._stopping is not None:
             found.append(self._stop_by - self.clock.monotonic())
+        held = self.asks.next() if self.asks.held else None
+        if held is not None:
+            found.append(held - self.clock.monotonic())
         return max(min(found), 0.0) if found else None
 
     def _told(self, what: str, detail: Any) -> None:
-        """Take what somebody outside of the drive asked for."""
-        if what == "stop" and self._stopping is None:
+        """Take what a body, or somebody outside of the drive, asked for."""
+        if what == "ask":
+            self.asks.take(detail)
+        elif what == "stop" and self._stopping is None:
             self._stopping = detail
             self._stop_by = self.clock.monotonic() + self._grace
-        elif what == "cancel":
-            self._cancel = detail
+            self.asks.unwind()
+        elif what == "message":
+            self._message(detail)
         elif what == "lost":
             self.store.renew(self.lease)  # raises LeaseLost: somebody else drives the run now
 
-    def _deliver(self, messages: list[Message]) -> None:
-        for message in messages:
-            if message.kind == "cancel":
-                self._arrived.put(("cancel", message))
+    def _message(self, message: Message) -> None:
+        if message.kind in (CANCEL, TERMINATE):
+            if self._ending is None and message.id not in self.journal.consume:
+                self._ending = message
+        else:
+            self._inbox.take(message)
+
+    def _read_inbox(self) -> None:
+        for message in self.store.inbox(self.state.run_id):
+            self._message(message)
 
     def _lost(self) -> None:
         self._arrived.put(("lost", None))
+
+    def _suspends(self, wake: int | None) -> bool:
+        """Suspend the run; False when it is worth staying. The caller decides again when it is True."""
+        near = wake is not None and (wake - self.clock.now()) / 1e6 <= PATIENCE
+        if near or self._stays:
+            return False
+        self._read_inbox()
+        if self.journal.batch or self._ending is not None or not self._arrived.empty():
+            return self._arrived.empty()  # what has arrived is taken first
+        fields = {"waiting": self.state.waits(), "due": wake}
+        self.journal.emit("RunSuspended", data=encode_fields(fields))
+        self.journal.commit()
+        return True
 
     # Ends.
 

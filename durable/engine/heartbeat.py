@@ -21,12 +21,12 @@ class Heartbeat:
     Args:
         store: where the lease is.
         lease: the lease to keep.
-        deliver: takes the inbox's messages, on the heartbeat's thread.
+        deliver: takes each of the inbox's messages once, on the heartbeat's thread.
         lost: called when another drive has taken over, on the heartbeat's thread.
     """
 
     def __init__(
-        self, store: Store, lease: Lease, deliver: Callable[[list[Message]], None], lost: Callable[[], None]
+        self, store: Store, lease: Lease, deliver: Callable[[Message], None], lost: Callable[[], None]
     ) -> None:
         self._store = store
         self._lease = lease
@@ -44,13 +44,14 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        waited = 0.0
+        waited, seen = 0.0, set[str]()
         while not self._stop.wait(POLL_SECONDS):
             waited += POLL_SECONDS
             try:
-                found = self._store.inbox(self._lease.run_id)
-                if found:
-                    self._deliver(found)
+                for message in self._store.inbox(self._lease.run_id):
+                    if message.id not in seen:
+                        seen.add(message.id)
+                        self._deliver(message)
                 if waited >= LEASE_SECONDS / 3:
                     waited = 0.0
                     self._store.renew(self._lease)

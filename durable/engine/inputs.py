@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from durable.context import Write
+from durable.context.staged import Write
 from durable.payloads import decode, encode
 from durable.store import RunInfo, Store
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from durable.context import Write
+from durable.context.staged import Write
 from durable.core.decide import Frontier
 from durable.core.events import Event, encode_fields
 from durable.core.fold import apply
@@ -43,6 +43,7 @@ class Journal:
         frontier: kept current too, once there is one.
         consume: ids of inbox messages that the next commit has dealt with.
         commit_seconds: how long a commit takes, lately.
+        on_commit: called after each commit, before the observers.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Journal:
         self.consume: list[str] = []
         self.checkpointed = state.seq
         self.commit_seconds = 0.0
+        self.on_commit: Callable[[], None] | None = None
 
     def emit(
         self,
@@ -116,6 +118,8 @@ class Journal:
         self.batch = []
         if self.consume:
             self.consume = []
+        if self.on_commit is not None:
+            self.on_commit()
         for observer in self.observers:
             observer(self.state, batch)
         tail = self.state.seq - self.checkpointed

@@ -5,20 +5,25 @@ It calls policy code and returns what should be recorded; it records nothing its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
-from durable.context import Metadata, Write
+from durable.context.metadata import Metadata
+from durable.context.staged import Write
 from durable.core.policies import GroupExecutionPolicy
 from durable.core.results import ErrorRecord, TaskResult
+from durable.core.specs import Fragment
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, SUCCEEDED
-from durable.definition.task import Task
+from durable.definition.expressions import Linkable
+from durable.definition.recipes import Scheduling
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, ParallelGroupError
 from durable.failures import record_error
+
+Route: TypeAlias = Callable[[Any], Sequence[str] | None]
 
 
 class Refusal(msgspec.Struct, omit_defaults=True):
@@ -43,6 +48,8 @@ class Verdict(msgspec.Struct):
         passed: True for success, False for failure, None for no verdict (yet).
         refusal: why it failed.
         retries: members that are to be tried again instead of a verdict.
+        fragment: other tasks that are to run after the verdict.
+        taken: ids of the successors to take; None for all.
         writes: changes of the metadata, to be committed with it.
         cause: the exception that the policy raised, for a live caller.
     """
@@ -50,6 +57,8 @@ class Verdict(msgspec.Struct):
     passed: bool | None
     refusal: Refusal | None = None
     retries: list[str] = []
+    fragment: Fragment | None = None
+    taken: list[str] | None = None
     writes: list[Write] = []
     cause: BaseException | None = None
 
@@ -67,27 +76,37 @@ class GroupContext:
         self.group_id = group_id
         self.metadata = Metadata(view)
         self.retries: dict[str, None] = {}
+        self.scheduling = Scheduling(group_id, view.state.index.__contains__)
         self._view = view
         self._members = members
         self._final = final
 
-    def next_task(self, task: Task[Any] | str | TaskResult) -> None:
-        """Ask for another attempt of a member; the group is judged again after it.
+    def next_task(self, task: Any) -> None:
+        """Ask for another attempt of a member, or for other work after the verdict.
 
         Args:
-            task: the member, its id or its TaskResult.
+            task: the member, its id or its TaskResult: the group is judged again after it. Or a task,
+                group or chain that is no member: it runs after the verdict.
 
         Raises:
-            DefinitionError: it is not a member of this group.
+            DefinitionError: it cannot run.
         """
-        name = task if isinstance(task, str) else task.task_id
+        name: str | None = task if isinstance(task, str) else getattr(task, "task_id", None)
         if name in self._final:
             raise DefinitionError(f"{name!r} is a group that has succeeded", hint="A verdict of success is final")
-        if name not in self._members:
+        if name is not None and name in self._members:
+            self.retries[name] = None
+        elif isinstance(task, Linkable):
+            self.scheduling.add(task)
+        else:
             raise DefinitionError(
-                f"{name!r} is not a member of group {self.group_id!r}", hint="A policy can ask for its own members"
+                f"{name!r} is not a member of group {self.group_id!r}", hint="Name a member, or give a task to schedule"
             )
-        self.retries[name] = None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a channel key's committed value, or the default."""
+        cell = self._view.channel.get(key)
+        return default if cell is None else self._view.read_channel(key, cell)
 
     def get_result(self, task_id: str, default: Any = None) -> Any:
         """Return the recorded value of a task or group, or the default when it has none."""
@@ -95,7 +114,14 @@ class GroupContext:
 
 
 def judge(
-    state: RunState, view: RunView, group: int, policy: GroupExecutionPolicy, tasks: Sequence[Any], *, early: bool
+    state: RunState,
+    view: RunView,
+    group: int,
+    policy: GroupExecutionPolicy,
+    tasks: Sequence[Any],
+    *,
+    early: bool,
+    route: Route | None = None,
 ) -> Verdict:
     """Return the policy's verdict.
 
@@ -106,27 +132,28 @@ def judge(
         policy: the policy.
         tasks: the members' live tasks, in definition order.
         early: some members are not settled yet: ask only for a verdict that is certain.
+        route: given the context, says which successors are taken; None for all.
     """
     graph = state.graph
     spec = graph.group(group)
     lines = graph.members[group]
     ends = [line[-1] for line in lines]
-    final = [graph.ids[end] for end in ends if graph.is_group(end) and state.nodes[end] == SUCCEEDED]
+    final = [graph.name(end) for end in ends if graph.is_group(end) and state.nodes[end] == SUCCEEDED]
     context = GroupContext(view, spec.id, graph.member_ids(group), final)
     try:
-        results = {graph.ids[line[-1]]: view.task_result(line) for line in lines if not early or _settled(state, line)}
+        results = {graph.name(line[-1]): view.task_result(line) for line in lines if not early or _settled(state, line)}
         if early:
-            remaining = [graph.ids[line[-1]] for line in lines if not _settled(state, line)]
+            remaining = [graph.name(line[-1]) for line in lines if not _settled(state, line)]
             said = policy.decide(results, remaining)
             if said is None or (said and not spec.decide_early):
                 return Verdict(None)
             if said:
-                return Verdict(True)
-            results |= {graph.ids[line[-1]]: _unneeded(view, line) for line in lines if not _settled(state, line)}
+                return _passed(context, route)
+            results |= {graph.name(line[-1]): _unneeded(view, line) for line in lines if not _settled(state, line)}
         policy.on_group_finished(spec.id, tasks, results, context)
         if early:
             return Verdict(False, Refusal(f"group {spec.id!r} failed: its policy decided so early"))
-        return _passed(context)
+        return _passed(context, route)
     except ParallelGroupError as error:
         return Verdict(False, _refusal(error), cause=error)
     except (KeyboardInterrupt, GeneratorExit):
@@ -153,9 +180,14 @@ def _plain(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
-def _passed(context: GroupContext) -> Verdict:
+def _passed(context: GroupContext, route: Route | None) -> Verdict:
     retries = list(context.retries)
-    return Verdict(None if retries else True, retries=retries, writes=context.metadata.writes())
+    said = Verdict(None if retries else True, retries=retries, writes=context.metadata.writes())
+    if not retries:
+        said.fragment = context.scheduling.fragment()
+        taken = route(context) if route is not None else None
+        said.taken = list(taken) if taken is not None else None
+    return said
 
 
 def _settled(state: RunState, line: Sequence[int]) -> bool:
@@ -165,10 +197,8 @@ def _settled(state: RunState, line: Sequence[int]) -> bool:
 
 def _unneeded(view: RunView, line: list[int]) -> TaskResult:
     """The result that a member gets when the group is decided without it."""
-    status = (
-        "cancelled" if any(view.state.attempts[node] for node in line if node < view.state.graph.tasks) else "skipped"
-    )
+    status = "cancelled" if any(view.state.attempts[node] for node in line) else "skipped"
     message = "not needed: the group was decided"
     return TaskResult(
-        view.state.graph.ids[line[-1]], False, message, status=status, attempts=view.state.attempts[line[-1]]
+        view.state.graph.name(line[-1]), False, message, status=status, attempts=view.state.attempts[line[-1]]
     )

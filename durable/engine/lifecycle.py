@@ -14,25 +14,31 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from durable.context import Write
+from durable.context.staged import Write
 from durable.core.divergence import compare
 from durable.core.events import LOG_FORMAT, encode_fields
 from durable.core.policies import make_policy
 from durable.core.state import RunState
-from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED
+from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
 from durable.definition.groups import default_workers
-from durable.engine.changes import cancel_run, rejudge_failures, reopen_failures, take_over
-from durable.engine.drive import Drive, Interruption
+from durable.engine.changes import end_as_asked, rejudge_failures, reopen_failures, take_over
+from durable.engine.drive import PATIENCE, Drive, Interruption
 from durable.engine.inputs import input_writes, is_input_of, writes_digest
 from durable.engine.journal import Journal, Observer
 from durable.engine.recover import encode_definition, load, read_graph
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
-from durable.executor import Executor
-from durable.store import Lease, Message, RunInfo, Store
+from durable.executor import Executor, LoopExecutor
+from durable.messages import CANCEL, TERMINATE, make_message
+from durable.payloads import Payload
+from durable.store import Lease, RunInfo, Store
+
+_ENDS_AS = {CANCEL: "RunCancelled", TERMINATE: "RunSucceeded"}
+
+_FOUND = {INTERRUPTED: "stopped", SUSPENDED: "suspended"}
 
 _log = logging.getLogger("durable.engine")
 
@@ -42,15 +48,20 @@ class Host(msgspec.Struct):
 
     Attributes:
         store: where their logs are.
-        executor: makes the executor for bodies that run off the driver.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines.
         observers: called on the driver after each commit with ``(state, events)``.
         grace: seconds that running bodies get after a request to stop.
+        stays: wait for whatever a run waits for instead of suspending it.
+        on_drive: called with the drive before it begins.
     """
 
     store: Store
     executor: Callable[[], Executor]
+    loop: Callable[[], LoopExecutor]
     observers: tuple[Observer, ...] = ()
     grace: float = GRACE_SECONDS
+    stays: bool = False
+    on_drive: Callable[[Drive], None] | None = None
 
 
 Asked: TypeAlias = dict[str, str | None]
@@ -64,12 +75,14 @@ class Request(msgspec.Struct):
         workflow: the workflow; start: the node to start from, or None.
         initial: first values of the channel.
         max_steps: attempts that the run may start, or None.
+        deadline: seconds, by the wall clock, that the run may take, or None.
     """
 
     workflow: Blueprint
     start: str | None
     initial: dict[str, Any]
     max_steps: int | None
+    deadline: float | None = None
 
 
 class Ended(msgspec.Struct):
@@ -92,7 +105,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
         code.check_parameters(request.initial)
     else:
         _check_same(store, info, request, writes)
-        if info.status in RUN_ENDS.values():
+        if _rests(host, info):
             return Ended()
     with _leased(store, run_id) as lease:
         info = store.run(run_id)
@@ -103,12 +116,21 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
             state.read_graph = read_graph
         else:
             _check_same(store, info, request, writes)
-            if info.status in RUN_ENDS.values():
+            if _rests(host, info):
                 return Ended()
             state = load(store, run_id)
             drive = _drive(host, lease, state, code)
             _continue(drive.journal, lease, code, {}, accept=False)
-        return _driven(drive)
+        return _driven(host, drive)
+
+
+def _rests(host: Host, info: RunInfo) -> bool:
+    """Whether there is nothing to do: the run has ended, or what it waits for has not come."""
+    if info.status in RUN_ENDS.values():
+        return True
+    if info.status != "suspended" or info.messages or host.stays:
+        return False
+    return info.due is None or (info.due - host.store.clock.now()) / 1e6 > PATIENCE
 
 
 def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept: bool, asked: Asked) -> Ended:
@@ -116,6 +138,10 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
     store = host.store
     with _leased(store, run_id) as lease:
         state = load(store, run_id)
+        if state.status == SUSPENDED and policy is None:
+            info = store.run(run_id)
+            if info is not None and _rests(host, info):
+                return Ended()
         if state.status in (SUCCEEDED, CANCELLED):
             if policy is not None and not _was_rejudged(store, run_id, make_policy(policy).describe()):
                 raise DefinitionError(f"the run {state.status_name}: there is nothing to judge again", run_id=run_id)
@@ -135,26 +161,37 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
             _continue(drive.journal, lease, code, asked, accept=accept)
         if policy is not None:
             _rejudge(drive, policy, asked, resumed=resumed)
-        return _driven(drive)
+        return _driven(host, drive)
 
 
-def cancel(store: Store, run_id: str, asked: Asked) -> bool:
-    """Cancel a run: record it when nobody drives it, else tell its driver. False when it has ended."""
+def end(store: Store, run_id: str, kind: str, asked: Asked, payload: Payload | None = None) -> bool:
+    """Cancel a run, or end it with a result: record it when nobody drives it, else tell its driver.
+
+    Args:
+        store: where the run is.
+        run_id: the run.
+        kind: ``cancel`` or ``terminate``.
+        asked: who asked, and why.
+        payload: the result of a run that is terminated.
+
+    Returns:
+        False when it had ended before.
+    """
     info = store.run(run_id)
     if info is not None and info.status in RUN_ENDS.values():
         return False
-    fields = {name: value for name, value in asked.items() if value is not None}
-    message = Message(secrets.token_hex(8), "cancel", msgspec.json.encode(fields).decode(), store.clock.now())
+    message = make_message(
+        secrets.token_hex(8), kind, store.clock.now(), payload=payload, actor=asked["actor"], reason=asked["reason"]
+    )
     store.send(run_id, message)
     try:
         with _leased(store, run_id) as lease:
             state = load(store, run_id)
             if state.status in (SUCCEEDED, FAILED, CANCELLED):
-                return state.status == CANCELLED
-            journal = Journal(store, lease, state, RunView(store, state))
-            cancel_run(journal, message)
+                return store.event(run_id, state.seq).type == _ENDS_AS[kind]
+            end_as_asked(Journal(store, lease, state, RunView(store, state)), message)
     except RunAlreadyDriven:
-        _log.info("run %s is driven now; its driver was told to cancel it", run_id)
+        _log.info("run %s is driven now; its driver was told to end it", run_id)
     return True
 
 
@@ -187,17 +224,15 @@ def _leased(store: Store, run_id: str) -> Iterator[Lease]:
 
 
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
-    return Drive(host.store, lease, state, code, host.executor, host.observers, default_workers(), host.grace)
+    return Drive(
+        host.store, lease, state, code, host.executor, host.loop, host.observers, default_workers(), host.grace,
+        host.stays,
+    )  # fmt: skip
 
 
-def _driven(drive: Drive) -> Ended:
-    if drive.state.created is not drive.journal.batch[0]:
-        for message in drive.store.inbox(drive.state.run_id):
-            if (
-                message.kind == "cancel" and message.id not in drive.journal.consume
-            ):  # it came while nobody drove the run
-                cancel_run(drive.journal, message)
-                return Ended(drive.journal.view, drive.recorder.causes)
+def _driven(host: Host, drive: Drive) -> Ended:
+    if host.on_drive is not None:
+        host.on_drive(drive)
     try:
         drive.run()
     except Interruption as interruption:
@@ -217,6 +252,7 @@ def _create(journal: Journal, code: Compiled, request: Request, writes: list[Wri
         "start": request.start,
         "input": writes_digest(writes),
         "max_steps": request.max_steps,
+        "deadline": request.deadline,
     }
     journal.emit("RunCreated", data=encode_fields(fields), payload=encode_definition(code.definition))
     journal.emit_writes(writes, None)
@@ -226,7 +262,7 @@ def _continue(journal: Journal, lease: Lease, code: Compiled, asked: Asked, *, a
     """Take an interrupted run over. Only a drive whose process died counts against its tasks."""
     state = journal.state
     _check_divergence(state, code, accept)
-    found = "stopped" if state.status == INTERRUPTED else lease.took_over or "ended without a word"
+    found = _FOUND.get(state.status) or lease.took_over or "ended without a word"
     _follow(journal, code, accept, asked)
     take_over(journal, {"owner": lease.owner, "found": found, **asked}, counted=lease.took_over == "died")
 

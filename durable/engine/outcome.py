@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from durable.core.state import RunState
-from durable.core.transitions import CANCELLED, FAILED, SUCCEEDED
+from durable.core.transitions import CANCELLED, FAILED, SUCCEEDED, SUSPENDED
 from durable.engine.changes import decode_refusal
 from durable.engine.view import RunView
-from durable.errors import DurableError, ParallelGroupError, RunCancelled, RunInterrupted, StepLimitExceeded, TaskFailed
+from durable.errors import (
+    DeadlineExceeded,
+    DurableError,
+    ParallelGroupError,
+    RunCancelled,
+    RunInterrupted,
+    RunSuspended,
+    StepLimitExceeded,
+    TaskFailed,
+)
+
+_LIMITS = {kind.__name__: kind for kind in (StepLimitExceeded, DeadlineExceeded)}
+"""Errors of the run itself, which no task has."""
 
 
 def results(state: RunState, view: RunView) -> dict[str, Any]:
     """Return the values of all tasks that succeeded, by id, in definition order."""
-    return view.values([node for node in range(state.graph.tasks) if view.has_value(node)], state.graph.ids)
+    ids = state.graph.ids
+    return view.values([node for node in state.graph.task_nodes() if view.has_value(node)], ids.__getitem__)
 
 
 def result(state: RunState, view: RunView) -> Any:
-    """Return a succeeded run's result: the one end's value, or ``{id: value}`` of several."""
+    """Return a succeeded run's result: the one end's value, or ``{id: value}`` of several.
+
+    Ends are the taken tasks without taken successors; what a task scheduled counts among them.
+    """
+    if state.result_seq:
+        return view.load(state.result_seq)
     graph = state.graph
     taken = [node for node in graph.ordered() if graph.parent[node] < 0 and state.nodes[node] == SUCCEEDED]
-    ends = [node for node in taken if not any(state.nodes[after] == SUCCEEDED for after in graph.after[node])]
+    ends = [node for node in taken if not any(state.nodes[after] == SUCCEEDED for after in _followers(state, node))]
     if len(ends) == 1:
         return view.value(ends[0])
-    return view.values(ends, graph.ids)
+    return view.values(ends, graph.ids.__getitem__)
+
+
+def _followers(state: RunState, node: int) -> Iterator[int]:
+    graph, chosen = state.graph, state.taken.get(node)
+    yield from (after for after in graph.after[node] if chosen is None or after in chosen)
+    yield from graph.scheduled.get(node, ())
+    for inner in graph.subtree(node) if graph.grouped[node] else ():
+        yield from graph.scheduled.get(inner, ())
 
 
 def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException], command: str) -> DurableError:
@@ -37,24 +63,45 @@ def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException],
         command: the command that resumes the run.
     """
     if state.status == CANCELLED:
-        return RunCancelled("the run was cancelled", run_id=state.run_id, hint="A cancelled run stays cancelled")
+        reason = view.event(state.seq).fields.get("reason")
+        said = f"the run was cancelled: {reason}" if reason else "the run was cancelled"
+        return RunCancelled(said, run_id=state.run_id, hint="A cancelled run stays cancelled; it can be forked")
+    if state.status == SUSPENDED:
+        event = view.event(state.seq)
+        waiting = event.fields.get("waiting", [])
+        return RunSuspended(
+            f"the run waits for {', '.join(waiting[:3])}{' and more' if len(waiting) > 3 else ''}",
+            run_id=state.run_id,
+            waiting=waiting,
+            hint=f"Once that has come, go on with: {command}",
+        )
     if state.status != FAILED:
         return RunInterrupted("the run has not ended", run_id=state.run_id, hint=f"Go on with: {command}")
     failures = state.outermost_failures()
-    if not failures:
-        event = view.store.event(state.run_id, state.error_seq)
-        said = event.fields.get("error", "").partition(": ")[2]
-        return StepLimitExceeded(said or "the run failed", run_id=state.run_id, hint=f"Go on with: {command}")
+    name, _, said = view.event(state.error_seq).fields.get("error", "").partition(": ")
+    limit = _LIMITS.get(name.rpartition(".")[2])
+    if limit is not None or not failures:
+        return (limit or StepLimitExceeded)(
+            said or "the run failed", run_id=state.run_id, hint=f"Go on with: {command}"
+        )
     node = failures[0]
     made = (
         _group_error(state, view, node, command)
         if state.graph.is_group(node)
         else _task_error(state, view, node, command)
     )
-    cause = causes.get(node)
-    if cause is not None and not (isinstance(cause, ParallelGroupError) and state.graph.is_group(node)):
-        made.__cause__ = cause
+    made.__cause__ = _cause(state, causes, node)
     return made
+
+
+def _cause(state: RunState, causes: Mapping[int, BaseException], node: int) -> BaseException | None:
+    """What happened in this process: a task's exception, or those of a group's members together."""
+    cause = causes.get(node)
+    if not state.graph.is_group(node) or (cause is not None and not isinstance(cause, ParallelGroupError)):
+        return cause
+    inside = [causes[inner] for inner in sorted(state.graph.subtree(node)) if inner in causes]
+    found = [error for error in inside if not isinstance(error, ParallelGroupError)]
+    return BaseExceptionGroup(f"{len(found)} of {state.graph.ids[node]}", found) if found else None
 
 
 def _group_error(state: RunState, view: RunView, node: int, command: str) -> ParallelGroupError:

@@ -5,15 +5,35 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
+
+from durable.context.staged import Effects
 from durable.core.events import encode_fields
+from durable.core.marks import TIMER, find
+from durable.core.transitions import ENDED, PENDING
 from durable.definition.compile import Compiled
+from durable.definition.recipes import encode_fragment
 from durable.engine.attempt import Attempt
-from durable.engine.changes import UNFINISHED
+from durable.engine.changes import UNFINISHED, end_run
 from durable.engine.journal import Journal
 from durable.engine.running import Running
 from durable.engine.stop import BrokenOff
-from durable.errors import AttemptEnded, RunInterrupted, TaskTimedOut
+from durable.errors import (
+    AttemptEnded,
+    CycleLimitExceeded,
+    DeadlineExceeded,
+    DefinitionError,
+    DivergenceError,
+    DurableError,
+    RunInterrupted,
+    Suspended,
+    TaskTimedOut,
+)
 from durable.failures import encode_error, record_error
+from durable.payloads import Payload
+
+_FINAL = (AttemptEnded, CycleLimitExceeded, DivergenceError)
+"""What another attempt would only run into again."""
 
 _CAUSES = 100
 """Live exceptions that are kept for the caller: they hold on to frames, and a batch may have many."""
@@ -38,23 +58,78 @@ class Recorder:
         self._code = code
 
     def completed(self, attempt: Attempt) -> None:
-        """Record an attempt that returned or raised; one that was given up is ignored."""
+        """Record an attempt that returned or raised; one that was given up, or comes after the end, is ignored."""
         if not self._running.finished(attempt):
             return
         error = attempt.error
         if error is None:
-            journal = self._journal
-            if attempt.effects:
-                journal.emit_writes(attempt.effects, attempt.task.task_id, attempt.number)
-            payload = attempt.payload
-            data = None
-            if payload is not None and payload.preview is not None:
-                data = encode_fields({"preview": payload.preview})
-            journal.emit("TaskSucceeded", attempt.task.task_id, attempt.number, data, payload, attempt.ended)
+            self._succeeded(attempt)
+        elif _suspends(error):
+            self._suspended(attempt)
         elif isinstance(error, (BrokenOff, RunInterrupted)):  # the latter comes from a run inside the body
             self.interrupted(attempt)
         else:
             self._failed(attempt.node, attempt.number, error, attempt.ended)
+        cancels = attempt.cancels
+        if cancels is not None and not _suspends(error):
+            self._cancel(attempt, cancels)
+
+    def _succeeded(self, attempt: Attempt) -> None:
+        journal, effects, payload = self._journal, attempt.effects, attempt.payload
+        name, fields = attempt.task.task_id, {}
+        if payload is not None and payload.preview is not None:
+            fields["preview"] = payload.preview
+        if effects is not None:
+            late = self._late_jump(effects)
+            if late is not None:
+                self._failed(attempt.node, attempt.number, late, attempt.ended)
+                return
+            self._emit_effects(effects, attempt)
+            if effects.again:
+                self._iterated(attempt, effects.iteration)
+                return
+            if effects.taken is not None:
+                fields["taken"] = effects.taken  # type: ignore[assignment]
+        journal.emit(
+            "TaskSucceeded", name, attempt.number, encode_fields(fields) if fields else None, payload, attempt.ended
+        )
+        if effects is not None and effects.terminates:
+            end_run(journal, "RunSucceeded", {"terminated": name}, effects.result, self._running.give_up)
+
+    def _emit_effects(self, effects: Effects, attempt: Attempt) -> None:
+        journal, name, number = self._journal, attempt.task.task_id, attempt.number
+        if effects.writes:
+            journal.emit_writes(effects.writes, name, number)
+        for prompt in effects.prompts:
+            journal.emit("PromptRendered", name, number, encode_fields(msgspec.structs.asdict(prompt)))
+        if effects.fragment is not None:
+            data = encode_fields({"count": len(effects.fragment.tasks)})
+            journal.emit("TasksScheduled", name, number, data, encode_fragment(effects.fragment))
+
+    def _iterated(self, attempt: Attempt, arguments: Payload | None) -> None:
+        preview = arguments.preview if arguments is not None else None
+        data = encode_fields({"iteration": attempt.iteration + 1, "preview": preview})
+        self._journal.emit("TaskIterated", attempt.task.task_id, attempt.number, data, arguments, attempt.ended)
+
+    def _late_jump(self, effects: Effects) -> DefinitionError | None:
+        """The error of an attempt that goes to a task which another branch has started meanwhile."""
+        state = self._journal.state
+        for name in effects.fragment.jumps if effects.fragment is not None else ():
+            if state.nodes[state.index[name]] != PENDING:
+                return DefinitionError(
+                    f"next_task(goto=True): {name!r} is {state.node_status(name)} already", run_id=state.run_id
+                )
+        return None
+
+    def _suspended(self, attempt: Attempt) -> None:
+        waiting = self._journal.state.open_waits(attempt.node)
+        data = encode_fields({"waiting": waiting})
+        self._journal.emit("TaskSuspended", attempt.task.task_id, attempt.number, data)
+
+    def _cancel(self, attempt: Attempt, why: str) -> None:
+        if self._journal.state.status not in ENDED:
+            fields = {"actor": f"task {attempt.task.task_id}", "reason": why}
+            end_run(self._journal, "RunCancelled", fields, None, self._running.give_up)
 
     def interrupted(self, attempt: Attempt) -> None:
         """Record that a graceful stop ended an attempt; that does not count against its task."""
@@ -69,6 +144,47 @@ class Recorder:
             elif node in self._running.attempts:
                 self._attempt_timed_out(self._running.attempts[node])
 
+    def fire(self, node: int, mark: str) -> None:
+        """Record that a sleep, a wait or a task's deadline is over."""
+        state = self._journal.state
+        name, number = state.graph.ids[node], state.attempts[node]
+        if not mark:
+            self._deadline_passed(node)
+            return
+        found = find(state.marks.get(node), mark)
+        kind = "TimerFired" if found is not None and found.kind == TIMER else "WaitExpired"
+        self._journal.emit(kind, name, number, encode_fields({"mark": mark}))
+
+    def run_deadline_passed(self) -> None:
+        """Fail the run: what still runs is out of time, what has not started does not start."""
+        state = self._journal.state
+        error = DeadlineExceeded("the run was not done by its deadline", run_id=state.run_id)
+        for node in list(self._running.attempts):
+            self._out_of_time(node, error, "the run's deadline passed")
+        self._journal.emit("RunFailed", data=encode_fields({"error": record_error(error).line}))
+
+    def _deadline_passed(self, node: int) -> None:
+        state = self._journal.state
+        seconds = state.graph.deadlines.get(node, 0.0)
+        error = DeadlineExceeded(
+            f"the task was not done {seconds:g} s after its first start",
+            run_id=state.run_id,
+            task_id=state.graph.ids[node],
+        )
+        self._out_of_time(node, error, "its deadline passed")
+        if len(self.causes) < _CAUSES:
+            self.causes[node] = error
+
+    def _out_of_time(self, node: int, error: DurableError, why: str) -> None:
+        state = self._journal.state
+        attempt = self._running.attempts.get(node)
+        self._running.give_up(node, why)
+        record = record_error(error)
+        data = encode_fields({"error": record.line})
+        self._journal.emit("TaskTimedOut", state.graph.ids[node], state.attempts[node], data, encode_error(record))
+        if attempt is not None and attempt.cancels is not None:
+            self._cancel(attempt, attempt.cancels)
+
     def _attempt_timed_out(self, attempt: Attempt) -> None:
         self._running.give_up(attempt.node, "timed out")
         error = TaskTimedOut(
@@ -77,6 +193,8 @@ class Recorder:
             task_id=attempt.task.task_id,
         )
         self._failed(attempt.node, attempt.number, error, self._journal.now())
+        if attempt.cancels is not None:
+            self._cancel(attempt, attempt.cancels)
 
     def _group_timed_out(self, group: int) -> None:
         state = self._journal.state
@@ -84,16 +202,12 @@ class Recorder:
         for node in state.graph.subtree(group):
             if state.graph.is_group(node) or state.nodes[node] not in UNFINISHED:
                 continue
-            self._running.give_up(node, "its group timed out")
-            name = state.graph.ids[node]
             error = TaskTimedOut(
                 f"its group {spec.id!r} took longer than its timeout of {spec.timeout:g} s",
                 run_id=state.run_id,
-                task_id=name,
+                task_id=state.graph.ids[node],
             )
-            record = record_error(error)
-            data = encode_fields({"error": record.line})
-            self._journal.emit("TaskTimedOut", name, state.attempts[node], data, encode_error(record))
+            self._out_of_time(node, error, "its group timed out")
 
     def _failed(self, node: int, number: int, error: BaseException, time: int) -> None:
         """Record a failed or timed-out attempt: for good, or with another one to follow."""
@@ -113,9 +227,17 @@ class Recorder:
 
     def _next_attempt(self, node: int, name: str, error: BaseException) -> int | None:
         """When the task is tried again, microseconds since 1970; None when it is not."""
-        retry = self._code.tasks[name].retry
+        task = self._code.tasks.get(name)
+        retry = task.retry if task is not None else None
         spent = self._journal.state.spent.get(node, 0) + 1
-        if retry is None or spent >= retry.max_attempts or isinstance(error, AttemptEnded) or not retry.retries(error):
+        if retry is None or spent >= retry.max_attempts or isinstance(error, _FINAL) or not retry.retries(error):
             return None
         delay = retry.delay(spent, random.random() if retry.jitter else 0.5)
         return self._journal.now() + int(delay * 1e6)
+
+
+def _suspends(error: BaseException | None) -> bool:
+    """Whether a body was unwound because it waits, also from inside of task groups of its own."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_suspends, error.exceptions))
+    return isinstance(error, Suspended)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import msgspec
 
 from durable.core.digest import START, verified
 from durable.core.events import Event
-from durable.core.graph import Definition, Graph
+from durable.core.graph import Graph
 from durable.core.replay import opened, replay, restore
+from durable.core.specs import Definition, Fragment
 from durable.core.state import RunState
+from durable.definition.recipes import decode_fragment
 from durable.errors import LogCorrupt, RunNotFound
 from durable.payloads import Payload, decode_raw, encode_raw
 from durable.store import Checkpoint, Store
 
+_FEW = 32
 _log = logging.getLogger("durable.engine")
 
 _decode = msgspec.json.Decoder(Definition).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def read_graph(event: Event) -> Graph:
-    """Return the graph of the definition that a RunCreated or DefinitionChanged event carries."""
+def read_graph(event: Event) -> Graph | Fragment:
+    """Return the graph of the definition, or the fragment, that an event carries."""
     try:
+        if event.type == "TasksScheduled":
+            return decode_fragment(event.encoding, event.payload)
         return Graph(_decode(decode_raw(event.encoding, event.payload)[1]))
     except msgspec.MsgspecError as error:
         raise LogCorrupt(f"the recorded definition cannot be read: {error}", seq=event.seq) from None
@@ -82,7 +88,16 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | N
         )
     created = store.event(run_id, 1)
     definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
-    return restore(run_id, whole, created, definition, read_graph)
+    return restore(run_id, whole, created, definition, _grown(store, run_id, whole["grown"]), read_graph)
+
+
+def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:
+    """Yield the events in which tasks were scheduled; many are read from the store in one pass."""
+    if len(seqs) <= _FEW:
+        yield from (store.event(run_id, seq) for seq in seqs)
+        return
+    wanted = set(seqs)
+    yield from (event for event in store.read(run_id, seqs[0] - 1, seqs[-1]) if event.seq in wanted)
 
 
 def _replayed(store: Store, state: RunState, digest: bytes) -> RunState:

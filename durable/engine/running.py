@@ -6,12 +6,16 @@ It records nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from durable.core.state import RunState
 from durable.core.transitions import RUNNING
 from durable.engine.attempt import Attempt
 from durable.engine.deadlines import Deadlines
-from durable.executor import Executor
+from durable.executor import Executor, LoopExecutor
+
+if TYPE_CHECKING:
+    from durable.engine.asks import Asks
 
 
 class Running:
@@ -20,18 +24,30 @@ class Running:
     Args:
         state: the folded state.
         monotonic: seconds on a clock that never goes back.
-        make_executor: makes the executor, when the first body needs it.
+        make_executor: makes the executor for plain functions, when the first body needs it.
+        make_loop: makes that for coroutines.
 
     Attributes:
         attempts: by task number.
+        asks: what their bodies wait for; set by the drive.
     """
 
-    def __init__(self, state: RunState, monotonic: Callable[[], float], make_executor: Callable[[], Executor]) -> None:
+    asks: Asks
+
+    def __init__(
+        self,
+        state: RunState,
+        monotonic: Callable[[], float],
+        make_executor: Callable[[], Executor],
+        make_loop: Callable[[], LoopExecutor],
+    ) -> None:
         self.attempts: dict[int, Attempt] = {}
         self._state = state
         self._monotonic = monotonic
         self._make_executor = make_executor
+        self._make_loop = make_loop
         self._executor: Executor | None = None
+        self._loop: LoopExecutor | None = None
         self._deadlines = Deadlines()
 
     def submit(self, attempt: Attempt, post: Callable[[Attempt], None]) -> None:
@@ -41,13 +57,25 @@ class Running:
             attempt: the attempt.
             post: takes it when it is over, on the executor's thread.
         """
-        if self._executor is None:
-            self._executor = self._make_executor()
         timeout = attempt.task.timeout
         if timeout is not None:
-            self._deadlines.add(self._monotonic() + timeout, attempt.node, attempt.number)
+            left = max(timeout - self._state.driven.get(attempt.node, 0) / 1e6, 0.0)
+            self._deadlines.add(self._monotonic() + left, attempt.node, attempt.number)
         attempt.post = post
-        self._executor.submit(attempt)
+        self._executor_of(attempt).submit(attempt)
+
+    def loop(self) -> LoopExecutor:
+        """The executor of coroutines."""
+        if self._loop is None:
+            self._loop = self._make_loop()
+        return self._loop
+
+    def _executor_of(self, attempt: Attempt) -> Executor:
+        if attempt.task.coroutine:
+            return self.loop()
+        if self._executor is None:
+            self._executor = self._make_executor()
+        return self._executor
 
     def watch_group(self, group: int) -> None:
         """Note when a running group runs out of time, if it does."""
@@ -62,6 +90,8 @@ class Running:
             return False
         del self.attempts[attempt.node]
         attempt.end("it returned")
+        if self.asks.held:
+            self.asks.drop(attempt)
         return True
 
     def give_up(self, node: int, why: str) -> None:
@@ -69,8 +99,9 @@ class Running:
         attempt = self.attempts.pop(node, None)
         if attempt is not None:
             attempt.end(why)
-            if attempt.post is not None and self._executor is not None:
-                self._executor.abandon(attempt)
+            self.asks.drop(attempt)
+            if attempt.post is not None:
+                self._executor_of(attempt).abandon(attempt)
 
     @property
     def timed(self) -> bool:
@@ -90,8 +121,9 @@ class Running:
         """Give everything up and let the executor go."""
         for node in list(self.attempts):
             self.give_up(node, "its drive ended")
-        if self._executor is not None:
-            self._executor.close()
+        for executor in (self._executor, self._loop):
+            if executor is not None:
+                executor.close()
 
     def _counts(self, node: int, number: int) -> bool:
         """Whether a deadline is still that of something running."""

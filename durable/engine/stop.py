@@ -31,15 +31,21 @@ class StopSignals:
         request: called with the signal's name at the first signal.
         may_break: whether a body is running on the main thread at this moment.
         grace: seconds between the first signal and breaking off.
+        also: whether a handler may be replaced although it is not Python's own.
     """
 
     def __init__(
-        self, request: Callable[[str], None], may_break: Callable[[], bool], grace: float = GRACE_SECONDS
+        self,
+        request: Callable[[str], None],
+        may_break: Callable[[], bool],
+        grace: float = GRACE_SECONDS,
+        also: Callable[[object], bool] = lambda _handler: False,
     ) -> None:
         self.received: int | None = None
         self._request = request
         self._may_break = may_break
         self._grace = grace
+        self._also = also
         self._before: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
 
@@ -47,7 +53,7 @@ class StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 before = signal.getsignal(number)
-                if before in (signal.SIG_DFL, signal.default_int_handler):
+                if before in (signal.SIG_DFL, signal.default_int_handler) or self._also(before):
                     self._before[number] = signal.signal(number, self._handle)
         return self
 

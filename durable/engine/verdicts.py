@@ -8,6 +8,7 @@ from durable.core.events import encode_fields
 from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
 from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
+from durable.definition.recipes import encode_fragment
 from durable.engine.changes import close_nodes, encode_refusal, reopen_member
 from durable.engine.journal import Journal
 from durable.engine.judge import Refusal, Verdict, judge
@@ -40,9 +41,9 @@ class Verdicts:
         if state.nodes[group] != RUNNING:
             return  # a verdict on a group around it has just closed it
         name = state.graph.ids[group]
+        tasks, route = self._code.members(state.graph, group)
         policy = self._policy(group, name)
-        tasks = [line[-1] for line in self._code.groups[name].lines()]
-        verdict = judge(state, self._journal.view, group, policy, tasks, early=early)
+        verdict = judge(state, self._journal.view, group, policy, tasks, early=early, route=route)
         if verdict.retries:
             self._retry(group, name, verdict)
         elif verdict.passed is not None:
@@ -55,7 +56,9 @@ class Verdicts:
     def _policy(self, group: int, name: str) -> GroupExecutionPolicy:
         """The policy that a re-judging named, also after a crash; else the workflow's own."""
         given = self._journal.state.rejudged.get(group, {}).get("policy")
-        return make_policy(given) if is_built_in(given) else self.policies[name]
+        if is_built_in(given):
+            return make_policy(given)
+        return self.policies[name] if name in self.policies else self._code.policies[name]
 
     def _retry(self, group: int, name: str, verdict: Verdict) -> None:
         journal = self._journal
@@ -63,7 +66,7 @@ class Verdicts:
         journal.emit("GroupRetryRequested", name, data=encode_fields({"members": verdict.retries}))
         graph = journal.state.graph
         for line in graph.members[group]:
-            if graph.ids[line[-1]] in verdict.retries:
+            if graph.name(line[-1]) in verdict.retries:
                 reopen_member(journal, line, "the policy asked for another attempt")
         self._running.watch_group(group)
 
@@ -76,7 +79,10 @@ class Verdicts:
         }
         if verdict.passed:
             self._journal.emit_writes(verdict.writes, name)
-            self._journal.emit("GroupSucceeded", name, data=encode_fields(fields))
+            if verdict.fragment is not None:
+                data = encode_fields({"count": len(verdict.fragment.tasks)})
+                self._journal.emit("TasksScheduled", name, 0, data, encode_fragment(verdict.fragment))
+            self._journal.emit("GroupSucceeded", name, data=encode_fields({**fields, "taken": verdict.taken}))
             return
         refusal = verdict.refusal or Refusal(f"group {name!r} failed")
         fields["error"] = " ".join(refusal.message.split())[:200]

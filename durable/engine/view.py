@@ -6,7 +6,7 @@ for, so that a live run and a resumed one see the same, and nobody can change wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from durable.core import channel
@@ -49,7 +49,7 @@ class RunView:
             kind = event.type
             if kind == "TaskStarted":
                 continue
-            if kind == "TaskSucceeded":
+            if kind == "TaskSucceeded" or kind in ("StepSucceeded", "TaskIterated"):
                 self._keep(event)
             elif kind == "ChannelWritten":
                 self._keep(event)
@@ -58,6 +58,10 @@ class RunView:
                 self._keep(event)
                 _copy(event.fields["key"], self.state.metadata, self.metadata)
         self.committed = events[-1].seq
+
+    def event(self, seq: int) -> Event:
+        """Return one committed event."""
+        return self.store.event(self.run_id, seq)
 
     def load(self, seq: int) -> Any:
         """Return the decoded payload of one event, a fresh value."""
@@ -80,30 +84,31 @@ class RunView:
 
     def value(self, node: int) -> Any:
         """Return the value of a node that has one: a task's result, or ``{member: value}`` of a group."""
-        if node < self.state.graph.tasks:
-            return self.load(self.state.outcome[node])
-        return self.member_values(node)
+        if self.state.graph.grouped[node]:
+            return self.member_values(node)
+        return self.load(self.state.outcome[node])
 
     def member_values(self, group: int) -> dict[str, Any]:
-        """Return the values of a group's successful members by id, in definition order."""
-        ids = self.state.graph.ids
-        ends = [end for end in (line[-1] for line in self.state.graph.members[group]) if self.has_value(end)]
-        return self.values(ends, ids)
+        """Return the values of a group's successful members by name, in definition order."""
+        graph = self.state.graph
+        ends = [end for end in (line[-1] for line in graph.members[group]) if self.has_value(end)]
+        return self.values(ends, graph.name)
 
-    def values(self, nodes: Sequence[int], ids: Sequence[str]) -> dict[str, Any]:
-        """Return the values of nodes that have one, by id; many are read from the store in one pass."""
-        wanted = {self.state.outcome[node] for node in nodes if node < self.state.graph.tasks} - self._bytes.keys()
+    def values(self, nodes: Sequence[int], name_of: Callable[[int], str]) -> dict[str, Any]:
+        """Return the values of nodes that have one, by name; many are read from the store in one pass."""
+        grouped = self.state.graph.grouped
+        wanted = {self.state.outcome[node] for node in nodes if not grouped[node]} - self._bytes.keys()
         found: dict[int, Any] = {}
         if len(wanted) > _FEW:
             for event in self.store.read(self.run_id, min(wanted) - 1, max(wanted)):
                 if event.seq in wanted:
                     found[event.seq] = decode(event.encoding, event.payload)
         outcome = self.state.outcome
-        return {ids[node]: found[outcome[node]] if outcome[node] in found else self.value(node) for node in nodes}
+        return {name_of(node): found[outcome[node]] if outcome[node] in found else self.value(node) for node in nodes}
 
-    def result(self, task_id: str, default: Any = None) -> Any:
+    def result(self, task_id: str, default: Any = None, near: int = -1) -> Any:
         """Return the value of a task or group by id, or the default when it has none (yet)."""
-        node = self.state.index.get(task_id)
+        node = self.state.graph.find(task_id, near)
         if node is None:
             raise DefinitionError(f"the run has no task or group {task_id!r}", run_id=self.run_id)
         return self.value(node) if self.has_value(node) else default
@@ -125,7 +130,7 @@ class RunView:
         status = STATUSES[state.nodes[where]]
         success = status == "succeeded"
         return TaskResult(
-            state.graph.ids[end],
+            state.graph.name(end),
             success,
             None if success else self._message(where, end),
             state.seconds(where),

@@ -96,6 +96,41 @@ def renewing_counts_from_now(bench: Bench) -> None:
     same(bench.store.acquire("run", "another", 10).took_over, "expired", "why it was taken over")
 
 
+_YEAR = 365 * 24 * 3600 * 1_000_000
+
+
+def clocks_that_jump_rob_nobody(bench: Bench) -> None:
+    """Setting the wall clock, however far, neither ends a lease that is in time nor makes it look dead."""
+    lease = bench.new_run()
+    bench.store.renew(lease, 10)
+    now = bench.clock.now()
+    for wall in (now + _YEAR, now - _YEAR, now + 11_000_000):
+        bench.clock.set_wall(wall)
+        with refused(RunAlreadyDriven, f"taking over a live lease after the clock was set by {wall - now} us"):
+            bench.store.acquire("run", "another", 10)
+        held, info = bench.store.lease("run"), bench.store.run("run")
+        same((held and held.alive, info and info.driven), (True, True), "whether it counts as alive")
+        bench.clock.advance(9)
+        bench.store.renew(lease, 10)
+    same(bench.store.append("run", bench.events(1, 1), 1, lease.token), 2, "the seq of its owner's append")
+
+
+def clocks_that_jump_keep_nobody(bench: Bench) -> None:
+    """An owner that does not renew is late after the same time, wherever the wall clock was set meanwhile."""
+    lease = bench.new_run()
+    for jump in (-_YEAR, _YEAR, -1_000_000):
+        bench.store.renew(lease, 10)
+        bench.clock.set_wall(bench.clock.now() + jump)
+        bench.clock.advance(9.9)
+        with refused(RunAlreadyDriven, f"taking over a lease that has a tenth of a second, after a jump of {jump}"):
+            bench.store.acquire("run", "another", 10)
+        bench.clock.advance(0.2)
+        held, info = bench.store.lease("run"), bench.store.run("run")
+        same((held and held.alive, info and info.driven), (False, False), "whether a late owner counts as alive")
+        lease = bench.store.acquire("run", "drive", 10)
+        same(lease.took_over, "expired", "why it was taken over")
+
+
 def leases_are_shown(bench: Bench) -> None:
     """``lease`` says who drives and whether they are there, and looking disturbs nobody."""
     lease = bench.new_run()
@@ -191,6 +226,8 @@ LAWS: list[Callable[[Bench], None]] = [
     expired_leases_are_taken_over,
     expired_leases_still_count,
     renewing_counts_from_now,
+    clocks_that_jump_rob_nobody,
+    clocks_that_jump_keep_nobody,
     leases_are_shown,
     one_of_many_drives_wins,
     *SHARED_LAWS,

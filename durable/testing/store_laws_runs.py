@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from durable.core.events import Event
+from msgspec.structs import replace
+
+from durable.core.events import Event, encode_fields
 from durable.core.transitions import RUN_STATUS_AFTER
 from durable.errors import InvalidRunId, LeaseLost, RunNotFound, VersionConflict
 from durable.store import Checkpoint, Lease, Message, RunInfo
@@ -39,6 +41,81 @@ def status_follows_run_events(bench: Bench) -> None:
     bench.store.append("run", two, seq, lease.token)
     info = bench.store.run("run")
     same(info and info.status, "running", "the status after two run events in one append")
+
+
+def suspended_runs_say_when_they_are_due(bench: Bench) -> None:
+    """``due`` is that of the last ``RunSuspended``, and only while the run is recorded as suspended."""
+    lease = bench.new_run()
+    on, ended = Event(0, 0, "RunContinued"), Event(0, 0, "RunCancelled")
+    steps: list[tuple[list[Event], str, int | None]] = [
+        ([_suspended(0, due=700)], "suspended", 700),
+        ([], "suspended", 700),
+        ([on], "running", None),
+        ([_suspended(0)], "suspended", None),
+        ([on, _suspended(0, due=900)], "suspended", 900),
+        ([on, _suspended(0, due=2**52)], "suspended", 2**52),
+        ([on, _suspended(0)], "suspended", None),
+        ([on, _suspended(0, due=5), ended], "cancelled", None),
+    ]
+    seq = 1
+    for moves, status, due in steps:
+        events = [*bench.events(seq, 1), *(replace(move, seq=n) for n, move in enumerate(moves, seq + 2))]
+        seq = bench.store.append("run", events, seq, lease.token)
+        info = bench.store.run("run")
+        same(info and (info.status, info.due), (status, due), f"status and due at seq {seq}")
+        same(list(bench.store.runs()), [info], "the same run as it is listed")
+
+
+def waiting_messages_are_shown(bench: Bench) -> None:
+    """A run says whether messages wait that no append has consumed, whatever its status."""
+    lease = bench.new_run()
+    bench.new_run("other")
+    seq = bench.store.append("run", [_suspended(2)], 1, lease.token)
+    same(_messages(bench), {"run": False, "other": False}, "whether messages wait at first")
+    for name in ("one", "two"):
+        same(bench.store.send("run", Message(name, "signal")), True, "whether a suspended run took a message")
+    same(_messages(bench), {"run": True, "other": False}, "whether messages wait after two were sent")
+    seq = bench.store.append("run", [Event(3, 0, "RunContinued")], seq, lease.token, consume=["one"])
+    same(_messages(bench), {"run": True, "other": False}, "whether messages wait after one was consumed")
+    bench.store.append("run", [_suspended(4)], seq, lease.token, consume=["two"])
+    same(_messages(bench), {"run": False, "other": False}, "whether messages wait after both were consumed")
+
+
+def ready_runs_are_told_apart(bench: Bench) -> None:
+    """``ready`` is a run that nobody drives and that was interrupted, or suspended until now or a message."""
+    now = bench.clock.now()
+    first = {"asleep": _suspended(2, due=now + 1), "due": _suspended(2, due=now), "asks": _suspended(2)}
+    first |= {"answered": _suspended(2), "told": _suspended(2, due=now + 1)}
+    first |= {"stopped": Event(2, now, "RunInterrupted"), "ended": Event(2, now, "RunSucceeded")}
+    leases = {name: bench.new_run(name) for name in (*first, "died")}
+    for name, event in first.items():
+        bench.store.append(name, [event], 1, leases[name].token)
+    for name in ("answered", "told", "ended"):
+        bench.store.send(name, Message("m", "answer"))
+    same(_ready(bench, now), set(), "runs that are ready while they are driven")
+    for lease in leases.values():
+        bench.store.release(lease)
+    same(_ready(bench, now), {"due", "answered", "told", "stopped", "died"}, "runs that are ready")
+    same(_ready(bench, now + 1), {"asleep", "due", "answered", "told", "stopped", "died"}, "and a moment later")
+    asleep = [info.run_id for info in bench.store.runs(status="suspended")]
+    same(asleep, ["told", "answered", "asks", "due", "asleep"], "the suspended runs")
+    same([info.run_id for info in bench.store.runs(status="interrupted")], ["died", "stopped"], "the interrupted runs")
+
+
+def _suspended(seq: int, due: int | None = None) -> Event:
+    return Event(seq, 0, "RunSuspended", data=encode_fields({"waiting": ["a signal"], "due": due}))
+
+
+def _messages(bench: Bench) -> dict[str, bool]:
+    found = {info.run_id: info.messages for info in bench.store.runs()}
+    for run_id in found:
+        info = bench.store.run(run_id)
+        same(info and info.messages, found[run_id], f"whether messages wait for {run_id}, asked for alone")
+    return found
+
+
+def _ready(bench: Bench, now: int) -> set[str]:
+    return {info.run_id for info in bench.store.runs() if info.ready(now)}
 
 
 def runs_are_listed_newest_first(bench: Bench) -> None:
@@ -135,6 +212,29 @@ def message_ids_are_taken_once(bench: Bench) -> None:
     same(bench.store.send("other", Message("m", "cancel")), True, "whether another run takes the same id")
 
 
+def consumed_ids_stay_taken(bench: Bench) -> None:
+    """An id that was consumed is refused for good: under any kind, after any lease, when the run has ended too."""
+    lease = bench.new_run()
+    kinds = ("cancel", "signal", "answer", "terminate")
+    for kind in kinds:
+        same(bench.store.send("run", Message(kind, kind, '{"first":1}')), True, f"whether a new {kind} was taken")
+    bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=kinds[:2])
+    bench.store.append("run", [Event(3, 0, "RunSuspended")], 2, lease.token, consume=kinds[2:])
+    bench.store.release(lease)
+    _all_refused(bench, kinds, "while the run is suspended")
+    lease = bench.store.acquire("run", "another")
+    bench.store.append("run", [Event(4, 0, "RunContinued"), Event(5, 0, "RunSucceeded")], 3, lease.token)
+    _all_refused(bench, kinds, "when the run has ended")
+    same(bench.store.inbox("run"), [], "the inbox")
+
+
+def _all_refused(bench: Bench, ids: Sequence[str], when: str) -> None:
+    for name in ids:
+        for kind in ids:
+            repeat = bench.store.send("run", Message(name, kind, '{"second":1}'))
+            same(repeat, False, f"whether {name} was taken again, as a {kind}, {when}")
+
+
 def refused_appends_consume_nothing(bench: Bench) -> None:
     """A message is consumed together with the events that dealt with it, or not at all."""
     lease = bench.new_run()
@@ -152,6 +252,9 @@ def refused_appends_consume_nothing(bench: Bench) -> None:
 LAWS: list[Callable[[Bench], None]] = [
     runs_are_described,
     status_follows_run_events,
+    suspended_runs_say_when_they_are_due,
+    waiting_messages_are_shown,
+    ready_runs_are_told_apart,
     runs_are_listed_newest_first,
     many_runs_are_listed,
     unsafe_run_ids_are_refused,
@@ -159,5 +262,6 @@ LAWS: list[Callable[[Bench], None]] = [
     checkpoints_need_the_lease,
     messages_wait_until_consumed,
     message_ids_are_taken_once,
+    consumed_ids_stay_taken,
     refused_appends_consume_nothing,
 ]

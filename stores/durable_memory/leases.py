@@ -7,6 +7,7 @@ from os import getpid, uname
 
 import msgspec
 
+from durable.clock import Clock
 from durable.errors import LeaseLost, RunAlreadyDriven
 from durable.store import Lease, LeaseInfo
 
@@ -17,13 +18,15 @@ class Held(msgspec.Struct):
     Attributes:
         token: its fencing token.
         owner: the drive.
-        expires: microseconds since 1970.
+        expires: microseconds since 1970, for people.
+        ends: the same moment in monotonic seconds; this is what counts.
         holder: the store object it was taken through; a closed one counts as a process that is gone.
     """
 
     token: int = 0
     owner: str | None = None
     expires: int = 0
+    ends: float = 0.0
     holder: object = None
 
 
@@ -45,17 +48,18 @@ class LeaseTable:
             if held.holder is holder:
                 held.holder = None  # its id may be given to another object
 
-    def acquire(self, run_id: str, owner: str, holder: object, now: int, seconds: float) -> Lease:
+    def acquire(self, run_id: str, owner: str, holder: object, clock: Clock, seconds: float) -> Lease:
         """Take the lease; see ``Store.acquire``."""
         held = self._leases.get(run_id, Held())
-        took_over = self._judge(run_id, held, now)
-        self._leases[run_id] = Held(held.token + 1, owner, now + int(seconds * 1_000_000), holder)
+        took_over = self._judge(run_id, held, clock)
+        self._leases[run_id] = Held(held.token + 1, owner, *_end(clock, seconds), holder)
         return Lease(run_id, owner, held.token + 1, took_over)
 
-    def renew(self, lease: Lease, now: int, seconds: float) -> None:
+    def renew(self, lease: Lease, clock: Clock, seconds: float) -> None:
         """Extend the lease; see ``Store.renew``."""
         self.check(lease.run_id, lease.token)
-        self._leases[lease.run_id].expires = now + int(seconds * 1_000_000)
+        held = self._leases[lease.run_id]
+        held.expires, held.ends = _end(clock, seconds)
 
     def release(self, lease: Lease, holder: object) -> None:
         """Give the lease back, if it is held through that store object; see ``Store.release``."""
@@ -73,23 +77,23 @@ class LeaseTable:
                 hint="Stop this drive; the other one goes on (durable show RUN)",
             )
 
-    def info(self, run_id: str, now: int) -> LeaseInfo | None:
+    def info(self, run_id: str, clock: Clock) -> LeaseInfo | None:
         """Return who holds the lease; see ``Store.lease``."""
         held = self._leases.get(run_id)
         if held is None or held.owner is None:
             return None
-        alive = self._is_there(held) and held.expires > now
+        alive = self._is_there(held) and held.ends > clock.monotonic()
         return LeaseInfo(held.owner, held.token, getpid(), uname().nodename, held.expires, alive)
 
     def _is_there(self, held: Held) -> bool:
         return held.holder is not None and id(held.holder) in self._holders
 
-    def _judge(self, run_id: str, held: Held, now: int) -> str | None:
+    def _judge(self, run_id: str, held: Held, clock: Clock) -> str | None:
         if held.owner is None:
             return None
         if not self._is_there(held):
             return "died"
-        if held.expires <= now:
+        if held.ends <= clock.monotonic():
             return "expired"
         until = datetime.fromtimestamp(held.expires / 1e6, UTC).isoformat(timespec="seconds")
         raise RunAlreadyDriven(
@@ -97,3 +101,8 @@ class LeaseTable:
             run_id=run_id,
             hint="Wait for it, or stop it: the run can be taken over as soon as it is gone",
         )
+
+
+def _end(clock: Clock, seconds: float) -> tuple[int, float]:
+    """Return when a lease of so many seconds ends, by the wall clock and by the monotonic one."""
+    return clock.now() + int(seconds * 1_000_000), clock.monotonic() + seconds

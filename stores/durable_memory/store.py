@@ -10,7 +10,7 @@ from durable.core.digest import START, chain
 from durable.core.events import Event
 from durable.core.transitions import RUN_STATUS_AFTER
 from durable.errors import RunNotFound, StoreError, VersionConflict
-from durable.store import LEASE_SECONDS, Checkpoint, Lease, LeaseInfo, Message, RunInfo, Store, check_run_id
+from durable.store import LEASE_SECONDS, Checkpoint, Lease, LeaseInfo, Message, RunInfo, Store, check_run_id, due_after
 from durable_memory.leases import LeaseTable
 
 _KEPT_CHECKPOINTS = 2
@@ -25,6 +25,7 @@ class _Run:
         self.file: str | None = fields.get("file")
         self.input: str | None = fields.get("input")
         self.status = ""
+        self.due: int | None = None
         self.events: list[Event] = []
         self.digests: list[tuple[int, bytes]] = []
         self.checkpoints: list[Checkpoint] = []
@@ -73,7 +74,8 @@ class MemoryStore(Store):
             run.events.extend(events)
             shelf.runs[run_id] = run
             for event in events:
-                run.status = RUN_STATUS_AFTER.get(event.type, run.status)
+                if event.type in RUN_STATUS_AFTER:
+                    run.status, run.due = RUN_STATUS_AFTER[event.type], due_after(event)
             for name in consume:
                 run.inbox.pop(name, None)
         return expected_seq + len(events)
@@ -144,13 +146,13 @@ class MemoryStore(Store):
         check_run_id(run_id)
         shelf = self._open()
         with shelf.lock:
-            return shelf.leases.acquire(run_id, owner, self, self.clock.now(), seconds)
+            return shelf.leases.acquire(run_id, owner, self, self.clock, seconds)
 
     def renew(self, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
         """Extend a lease; see ``Store.renew``."""
         shelf = self._open()
         with shelf.lock:
-            shelf.leases.renew(lease, self.clock.now(), seconds)
+            shelf.leases.renew(lease, self.clock, seconds)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; see ``Store.release``."""
@@ -162,7 +164,7 @@ class MemoryStore(Store):
         """Return who holds the lease; see ``Store.lease``."""
         shelf = self._open()
         with shelf.lock:
-            return shelf.leases.info(run_id, self.clock.now())
+            return shelf.leases.info(run_id, self.clock)
 
     def send(self, run_id: str, message: Message) -> bool:
         """Put a message into the inbox; see ``Store.send``."""
@@ -196,10 +198,21 @@ class MemoryStore(Store):
 
     def _info(self, shelf: Shelf, run_id: str) -> RunInfo:
         run = shelf.runs[run_id]
-        lease = shelf.leases.info(run_id, self.clock.now())
-        driven = lease is not None and lease.alive
+        lease = shelf.leases.info(run_id, self.clock)
         first, last = run.events[0], run.events[-1]
-        return RunInfo(run_id, run.workflow, run.status, first.time, last.time, last.seq, driven, run.file, run.input)
+        return RunInfo(
+            run_id,
+            run.workflow,
+            run.status,
+            first.time,
+            last.time,
+            last.seq,
+            driven=lease is not None and lease.alive,
+            file=run.file,
+            input=run.input,
+            due=run.due,
+            messages=bool(run.inbox),
+        )
 
 
 def _known(shelf: Shelf, run_id: str) -> _Run:

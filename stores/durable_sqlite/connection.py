@@ -181,11 +181,12 @@ class Link:
         if self._place is None:
             connection.execute(f"PRAGMA synchronous = {self.address.synchronous.upper()}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT[self.address.synchronous]}")
-        if schema.is_current(connection, self.address.path):
-            self._identity = _identity(self.address)
-            return
-        self.check_writable()
-        self._make_schema(connection)
+        version = schema.version_of(connection, self.address.path)
+        if version and self._place is not None and version < schema.VERSION:
+            schema.complete(connection)
+        elif version < schema.VERSION:
+            self.check_writable()
+            self._make_schema(connection)
         self._identity = _identity(self.address)
 
     def _make_schema(self, connection: sqlite3.Connection) -> None:

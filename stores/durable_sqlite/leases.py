@@ -1,6 +1,9 @@
 """Leases: who may drive a run, with a fencing token that only grows. It must not know what drives do.
 
 A lease's row stays when it is released, because the token has to go on from there.
+
+A lease ends by the monotonic clock, which all processes of a machine share and nobody can set. Its column
+means nothing after a reboot or on another machine, and need not: there the owner's lock is not held.
 """
 
 from __future__ import annotations
@@ -14,12 +17,17 @@ from durable.store import LEASE_SECONDS, Lease, LeaseInfo, check_run_id
 from durable_sqlite.drives import HOST
 from durable_sqlite.part import Part, lease_lost
 
-_SELECT = "SELECT token, owner, pid, host, expires, file FROM leases WHERE run_id = ?"
-_TAKE = """INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)
+_SELECT = "SELECT token, owner, pid, host, expires, expires_monotonic, file FROM leases WHERE run_id = ?"
+_FREE = (0, None, None, None, None, None, None)
+_TAKE = """INSERT INTO leases (run_id, token, owner, pid, host, expires, expires_monotonic, file)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, owner = excluded.owner, pid = excluded.pid,
-  host = excluded.host, expires = excluded.expires, file = excluded.file"""
-_RENEW = "UPDATE leases SET expires = ? WHERE run_id = ? AND token = ? AND owner IS NOT NULL"
-_RELEASE = """UPDATE leases SET owner = NULL, pid = NULL, host = NULL, expires = NULL, file = NULL
+  host = excluded.host, expires = excluded.expires, expires_monotonic = excluded.expires_monotonic,
+  file = excluded.file"""
+_RENEW = """UPDATE leases SET expires = ?, expires_monotonic = ?
+WHERE run_id = ? AND token = ? AND owner IS NOT NULL"""
+_RELEASE = """UPDATE leases SET owner = NULL, pid = NULL, host = NULL, expires = NULL, expires_monotonic = NULL,
+  file = NULL
 WHERE run_id = ? AND token = ?"""
 
 
@@ -33,19 +41,19 @@ class Leases(Part):
         try:
             with self._link.writing as connection:
                 self._link.check_place()
-                row = connection.execute(_SELECT, (run_id,)).fetchone() or (0, None, 0, "", 0, None)
-                now = self.clock.now()
-                took_over = self._judge(run_id, row, now)
+                row = connection.execute(_SELECT, (run_id,)).fetchone() or _FREE
+                took_over = self._judge(run_id, row)
                 self._link.heads.pop(run_id, None)
                 mine = self._drives.take()
                 token = row[0] + 1
-                connection.execute(_TAKE, (run_id, token, owner, getpid(), HOST, now + _us(seconds), mine))
+                connection.execute(_TAKE, (run_id, token, owner, getpid(), HOST, *self._end(seconds), mine))
         except BaseException:
             if mine is not None:
                 self._drives.drop(mine)
             raise
-        if row[5] is not None and not self._drives.has(row[5]):
-            self._drives.drop(row[5])
+        before = row[-1]
+        if before is not None and not self._drives.has(before):
+            self._drives.drop(before)
         self._files[run_id, token] = mine
         return Lease(run_id, owner, token, took_over)
 
@@ -53,8 +61,7 @@ class Leases(Part):
         """Extend a lease; see ``Store.renew``."""
         with self._link.writing as connection:
             self._link.check_place()
-            expires = self.clock.now() + _us(seconds)
-            if not connection.execute(_RENEW, (expires, lease.run_id, lease.token)).rowcount:
+            if not connection.execute(_RENEW, (*self._end(seconds), lease.run_id, lease.token)).rowcount:
                 raise lease_lost(lease.run_id, lease.token)
 
     def release(self, lease: Lease) -> None:
@@ -74,25 +81,36 @@ class Leases(Part):
 
     def lease(self, run_id: str) -> LeaseInfo | None:
         """Return who holds the lease; see ``Store.lease``."""
-        for token, owner, pid, host, expires, file in self._link.read(_SELECT, (run_id,), run_id):
+        for token, owner, pid, host, expires, ends, file in self._link.read(_SELECT, (run_id,), run_id):
             if owner is not None:
-                return LeaseInfo(owner, token, pid, host, expires, self.is_alive(host, expires, file))
+                return LeaseInfo(owner, token, pid, host, expires, self.is_alive(host, expires, ends, file))
         return None
 
-    def is_alive(self, host: str | None, expires: int | None, file: str | None) -> bool:
+    def is_alive(self, host: str | None, expires: int | None, ends: int | None, file: str | None) -> bool:
         """Return whether the lease in these columns is held by a process that is there and in time."""
-        if host is None or expires is None or expires <= self.clock.now():
+        if host is None or expires is None or self._is_over(host, expires, ends):
             return False
         return host != HOST or (file is not None and self._drives.is_held(file))
 
-    def _judge(self, run_id: str, row: tuple[Any, ...], now: int) -> str | None:
+    def _is_over(self, host: str, expires: int, ends: int | None) -> bool:
+        """Return whether the owner had to renew by now; what it says of one whose lock is free means nothing."""
+        if host != HOST or ends is None:
+            # Another machine's monotonic clock is not ours, and a drive of an older durable recorded none.
+            return expires <= self.clock.now()
+        return ends <= _us(self.clock.monotonic())
+
+    def _end(self, seconds: float) -> tuple[int, int]:
+        """Return when a lease that is taken or renewed now ends, by the wall clock and by the monotonic one."""
+        return self.clock.now() + _us(seconds), _us(self.clock.monotonic() + seconds)
+
+    def _judge(self, run_id: str, row: tuple[Any, ...]) -> str | None:
         """Return why the lease may be taken although it was not released; None if it was."""
-        _, owner, pid, host, expires, file = row
+        _, owner, pid, host, expires, ends, file = row
         if owner is None:
             return None
         if host == HOST and not self._drives.is_held(file):
             return "died"
-        if expires <= now:
+        if self._is_over(host, expires, ends):
             return "expired"
         until = datetime.fromtimestamp(expires / 1e6, UTC).isoformat(timespec="seconds")
         raise RunAlreadyDriven(
@@ -103,4 +121,4 @@ class Leases(Part):
 
 
 def _us(seconds: float) -> int:
-    return int(seconds * 1_000_000)
+    return round(seconds * 1_000_000)

@@ -12,7 +12,8 @@ _CHUNK = 256
 _LAST = 2**63 - 1
 
 _RUNS = """SELECT r.run, r.run_id, r.workflow, r.status, r.created, e.time, e.seq, r.file, r.input,
-  l.host, l.expires, l.file
+  r.due, EXISTS (SELECT 1 FROM inbox i WHERE i.run = r.run AND i.consumed IS NULL),
+  l.host, l.expires, l.expires_monotonic, l.file
 FROM runs r
 LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
 LEFT JOIN leases l ON l.run_id = r.run_id AND l.owner IS NOT NULL
@@ -47,9 +48,20 @@ class Listing(Leases):
             before = rows[-1][0]
 
     def _info(self, row: tuple[Any, ...]) -> RunInfo:
-        _, run_id, workflow, status, created, updated, seq, file, digest, host, expires, lock = row
-        driven = self.is_alive(host, expires, lock)
-        return RunInfo(run_id, workflow, status, created, updated or created, seq or 0, driven, file, digest)
+        _, run_id, workflow, status, created, updated, seq, file, digest, due, messages, *lease = row
+        return RunInfo(
+            run_id,
+            workflow,
+            status,
+            created,
+            updated or created,
+            seq or 0,
+            driven=self.is_alive(*lease),
+            file=file,
+            input=digest,
+            due=due,
+            messages=bool(messages),
+        )
 
 
 def _filter(status: str | None, workflow: str | None) -> tuple[str, list[str]]:

@@ -15,16 +15,19 @@ from durable.core.digest import START, chain
 from durable.core.events import Event
 from durable.core.transitions import RUN_STATUS_AFTER
 from durable.errors import LogCorrupt, RunNotFound, StoreError, VersionConflict
-from durable.store import check_run_id
+from durable.store import check_run_id, due_after
 from durable_sqlite.connection import Head
 from durable_sqlite.part import Part, lease_lost
+
+Kept = tuple[str, int | None]
+"""What the run's row keeps of its last run event: the status, and when a suspended run is due."""
 
 _END = 2**63 - 1
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 1 << 20
 
 # One statement for the token and the log's end; no row means that the token is not the present one.
-_HEAD = """SELECT r.run, e.seq, e.digest, r.status FROM leases l
+_HEAD = """SELECT r.run, e.seq, e.digest, r.status, r.due FROM leases l
 LEFT JOIN runs r ON r.run_id = l.run_id
 LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
 WHERE l.run_id = ? AND l.token = ? AND l.owner IS NOT NULL"""
@@ -40,7 +43,7 @@ WHERE EXISTS (SELECT 1 FROM leases WHERE run_id = ? AND token = ? AND owner IS N
     for count in range(1, _FEW + 1)
 ]
 _CREATE = "INSERT INTO runs (run_id, workflow, status, created, file, input) VALUES (?, ?, ?, ?, ?, ?)"
-_STATUS = "UPDATE runs SET status = ? WHERE run = ?"
+_STATUS = "UPDATE runs SET status = ?, due = ? WHERE run = ?"
 _CONSUME = "UPDATE inbox SET consumed = ? WHERE run = ? AND id = ?"
 _COLUMNS = "seq, time, type, task_id, attempt, data, encoding, CAST(payload AS BLOB)"
 _READ = (
@@ -68,15 +71,17 @@ class Log(Part):
                 link.heads[run_id] = after
                 return after[2]
         with link.writing as connection:
-            run, last, before, status = _head(connection, run_id, token)
+            run, last, before, kept = _head(connection, run_id, token)
             if last != expected_seq or not events or events[0].seq != last + 1:
                 raise _conflict(run_id, events, expected_seq, last)
             if not run:
                 run = _create(connection, run_id, events[0])
             rows, digest, moved = _rows(run, run_id, events, before)
             connection.executemany(_INSERT, rows)
-            if moved is not None and moved != status:
-                connection.execute(_STATUS, (moved, run))
+            if moved is not None:
+                status, due = RUN_STATUS_AFTER[moved.type], due_after(moved)
+                if (status, due) != kept:
+                    connection.execute(_STATUS, (status, due, run))
             last += len(events)
             if consume:
                 connection.executemany(_CONSUME, [(last, run, name) for name in consume])
@@ -128,23 +133,23 @@ class Log(Part):
                 return
 
 
-def _head(connection: sqlite3.Connection, run_id: str, token: int) -> tuple[int, int, bytes, str]:
-    """Read the run's key and its log's end and status, if the token is that of the present lease."""
+def _head(connection: sqlite3.Connection, run_id: str, token: int) -> tuple[int, int, bytes, Kept]:
+    """Read the run's key, its log's end and what is kept of it, if the token is that of the present lease."""
     row = connection.execute(_HEAD, (run_id, token)).fetchone()
     if row is None:
         raise lease_lost(run_id, token)
-    run, last, before, status = row
+    run, last, before, status, due = row
     if run is None:
-        return 0, 0, START, ""
+        return 0, 0, START, ("", None)
     if before is None:
         raise _without_end(run_id, last)
-    return run, last, before, status
+    return run, last, before, (status, due)
 
 
 def _rows(
     run: int, run_id: str, events: Sequence[Event], before: bytes
-) -> tuple[list[tuple[Any, ...]], bytes, str | None]:
-    """Return the events' rows, their digest, and the run's status after them if they move it."""
+) -> tuple[list[tuple[Any, ...]], bytes, Event | None]:
+    """Return the events' rows, their digest, and the last of them that moves the run's status, if one does."""
     rows: list[tuple[Any, ...]] = []
     seq = events[0].seq
     last = seq + len(events) - 1
@@ -155,7 +160,7 @@ def _rows(
             raise _conflict(run_id, events, events[0].seq - 1, events[0].seq - 1)
         kind, encoding, payload = event.type, event.encoding, event.payload
         if kind in RUN_STATUS_AFTER:
-            moved = RUN_STATUS_AFTER[kind]
+            moved = event
         value = _text(payload) if encoding == "json" and payload is not None else payload
         mark = digest if seq == last else None
         rows.append((run, seq, event.time, kind, event.task_id, event.attempt, event.data, encoding, value, mark))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x44555242
 """Marks a SQLite file as ours ("DURB"): ``PRAGMA application_id``."""
 
-VERSION = 1
+VERSION = 2
 """Version of the schema: ``PRAGMA user_version``, and the number of migrations."""
 
 # sqlite-utils makes no WITHOUT ROWID tables. Without one, (run, seq) would be stored twice.
@@ -48,6 +48,10 @@ _LEASES = """CREATE TABLE leases (
 ) STRICT, WITHOUT ROWID"""
 
 
+_SINCE_1 = {"runs": "due", "leases": "expires_monotonic"}
+"""Columns that version 2 added, by table."""
+
+
 def is_current(connection: sqlite3.Connection, path: Path) -> bool:
     """Return whether the schema is there and up to date; only reads.
 
@@ -55,16 +59,26 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
         ForeignStore: the database holds something else.
         StoreTooNew: a later version of durable wrote it.
     """
+    return version_of(connection, path) == VERSION
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the schema, 0 for an empty database; only reads.
+
+    Raises:
+        ForeignStore: the database holds something else.
+        StoreTooNew: a later version of durable wrote it.
+    """
     if connection.in_transaction:
-        return _is_current(connection, path)
+        return _version_of(connection, path)
     connection.execute("BEGIN")  # one snapshot: somebody else may be making the schema at this moment
     try:
-        return _is_current(connection, path)
+        return _version_of(connection, path)
     finally:
         connection.execute("ROLLBACK")
 
 
-def _is_current(connection: sqlite3.Connection, path: Path) -> bool:
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
@@ -74,13 +88,13 @@ def _is_current(connection: sqlite3.Connection, path: Path) -> bool:
                 f"{path} is a SQLite database of another program; nothing in it was touched",
                 hint="Name another file for the store",
             )
-        return False
+        return 0
     if version > VERSION:
         raise StoreTooNew(
             f"{path} has schema version {version}, and this durable knows up to {VERSION}; nothing in it was touched",
             hint="Install the newer version of durable that wrote it",
         )
-    return bool(version == VERSION)
+    return int(version)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -89,8 +103,17 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     database = Database(connection, recursive_triggers=False, execute_plugins=False)
     _migrations().apply(database)
+    for name, query in all_views().items():  # they hold nothing, so an older database gets those of today
+        database.create_view(name, query, replace=True)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def complete(connection: sqlite3.Connection) -> None:
+    """Let an older database be read that cannot be changed: temporary views add the columns that it lacks."""
+    connection.execute("PRAGMA temp_store = MEMORY")
+    for table, column in _SINCE_1.items():
+        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, NULL AS {column} FROM main.{table}")
 
 
 def _migrations() -> Migrations:
@@ -99,6 +122,7 @@ def _migrations() -> Migrations:
 
     migrations = Migrations("durable")
     migrations(name="1_logs_leases_checkpoints_inbox")(_version_1)
+    migrations(name="2_due_runs_monotonic_leases")(_version_2)
     return migrations
 
 
@@ -124,5 +148,8 @@ def _version_1(database: Database) -> None:
         foreign_keys=[("run", "runs", "run")],
     ).create_index(["run", "id"], unique=True)
     database.execute("CREATE INDEX inbox_waiting ON inbox (run) WHERE consumed IS NULL")
-    for name, query in all_views().items():
-        database.create_view(name, query, replace=True)
+
+
+def _version_2(database: Database) -> None:
+    for table, column in _SINCE_1.items():
+        database.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER")

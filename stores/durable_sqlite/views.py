@@ -95,7 +95,7 @@ def run_status() -> str:
     ends = _quoted([STATUSES[status] for status in RUN if status in ENDED])
     return f"""SELECT r.run_id, r.workflow, r.status, {iso("r.created")} AS created, {iso("e.time")} AS updated,
   CASE WHEN r.status IN ({ends}) THEN (e.time - r.created) / 1000000.0 END AS seconds,
-  e.seq AS last_seq, r.file, l.owner AS driven_by, l.pid, l.host
+  {iso("r.due")} AS due, e.seq AS last_seq, r.file, l.owner AS driven_by, l.pid, l.host
 FROM runs r
 JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
 LEFT JOIN leases l ON l.run_id = r.run_id"""

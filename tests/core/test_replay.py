@@ -20,7 +20,8 @@ from tests.core.machine import Machine, definitions, facts, replayed, seeds, tas
 def restored(data: bytes, machine: Machine) -> RunState:
     whole = opened(data)
     assert whole is not None
-    return restore("run", whole, machine.log[0], machine.log[whole["definition_seq"] - 1], machine.read)
+    grown = [machine.log[seq - 1] for seq in whole["grown"]]
+    return restore("run", whole, machine.log[0], machine.log[whole["definition_seq"] - 1], grown, machine.read)
 
 
 @settings(max_examples=60, deadline=None)

@@ -38,6 +38,8 @@ def state_with(subject: str, status: int) -> RunState:
 
 def event_for(state: RunState, subject: str, kind: str) -> Event:
     fields: dict[str, Any] = {"due": 5} if kind == "TaskRetryScheduled" else {}
+    if kind == "TaskIterated":
+        fields = {"iteration": 2}
     if kind == "RunCreated":
         fields = {"format": LOG_FORMAT}
     return Event(state.seq + 1, 1, kind, None if subject == "run" else subject, 1, encode_fields(fields))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from durable import CoordinationBackend, DefinitionError, ParallelGroup, parallel, task, workflow
+from durable.definition.compile import Compiled
 
 
 @task
@@ -25,9 +26,11 @@ def test_members_may_come_as_one_list() -> None:
 
 @pytest.mark.parametrize("members", [(), ([],), (iter([]),)])
 def test_an_empty_group_is_refused(members: tuple[Any, ...]) -> None:
-    """With its name."""
-    with pytest.raises(DefinitionError, match="the group 'g' is empty"):
+    """With its name, before anything runs. (Inside a body an empty group may be scheduled.)"""
+    with workflow("w") as wf:
         parallel(*members, name="g")
+    with pytest.raises(DefinitionError, match="the group 'g' is empty"):
+        Compiled(wf)
 
 
 @pytest.mark.parametrize("member", ["ab", 5, a.fn, {"a": 1}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from durable.clock import SystemClock
 from durable.core.digest import verified
 from durable.core.events import Event
 from durable.errors import LeaseLost, RunAlreadyDriven
 from durable.store import Store
+from durable.testing import FakeClock
 from durable_sqlite import open_store
 
 Starter = Callable[..., "subprocess.Popen[str]"]
@@ -141,6 +144,45 @@ def test_a_frozen_drive_is_taken_over_when_its_lease_expires(start: Starter, url
         assert _tell(child) == "LeaseLost"
         assert store.append("run", [Event(2, 1, "TaskStarted", "t", 1)], 1, lease.token) == 2
         assert [event.seq for event in _log(store)] == [1, 2]
+
+
+class _Ahead(SystemClock):
+    """The machine's clocks after somebody set the wall clock forward by a day."""
+
+    def now(self) -> int:
+        return super().now() + 86_400_000_000
+
+
+def test_a_process_whose_wall_clock_was_set_robs_nobody(start: Starter, url: str) -> None:
+    """Another process that reads a wall clock of tomorrow still sees that the drive is there and in time."""
+    child = start(HOLDER, url, "30")
+    assert _said(child) == "held 1"
+    with open_store(url, _Ahead()) as store:
+        assert store.lease("run").alive  # type: ignore[union-attr]
+        with pytest.raises(RunAlreadyDriven, match=str(child.pid)):
+            store.acquire("run", "me")
+        assert _tell(child) == "appended 2"
+
+
+def test_a_lease_from_another_machine_goes_by_the_wall_clock(url: str) -> None:
+    """Another machine's monotonic clock means nothing here, and its locks cannot be seen."""
+    clock = FakeClock()
+    with open_store(url, clock) as store:
+        for ends in (0, 2**60):
+            store.acquire("run", "there", 30)
+            row = f"UPDATE leases SET host = 'elsewhere', file = NULL, expires_monotonic = {ends}"
+            with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+                database.execute(row)
+            database.close()
+            clock.advance(29)
+            assert store.lease("run").alive  # type: ignore[union-attr]
+            with pytest.raises(RunAlreadyDriven, match="elsewhere"):
+                store.acquire("run", "me")
+            clock.advance(2)
+            assert not store.lease("run").alive  # type: ignore[union-attr]
+            lease = store.acquire("run", "me")
+            assert lease.took_over == "expired"
+            store.release(lease)
 
 
 def test_looking_at_a_lease_never_disturbs_its_drive(start: Starter, url: str) -> None:

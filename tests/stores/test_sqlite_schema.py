@@ -16,6 +16,7 @@ from durable.core.events import Event
 from durable.core.transitions import ENDED, GROUP, PENDING, STATUSES, TASK
 from durable.store import Lease
 from durable_sqlite import SQLiteStore, open_store
+from durable_sqlite.listing import _RUNS
 from durable_sqlite.schema import APPLICATION_ID
 
 T0 = 1_700_000_000_000_000
@@ -38,11 +39,11 @@ def _begin(store: SQLiteStore, run_id: str = "run") -> Lease:
 
 
 def test_the_database_is_marked_as_ours(store: SQLiteStore, url: str) -> None:
-    """Schema version 1 and our application id are recorded, the migration too, and the log is in WAL mode."""
+    """Schema version 2 and our application id are recorded, the migrations too, and the log is in WAL mode."""
     assert _rows(store, "PRAGMA application_id") == [(APPLICATION_ID,)]
-    assert _rows(store, "PRAGMA user_version") == [(1,)]
+    assert _rows(store, "PRAGMA user_version") == [(2,)]
     assert _rows(store, "PRAGMA journal_mode") == [("wal",)]
-    assert _rows(store, "SELECT migration_set FROM _sqlite_migrations") == [("durable",)]
+    assert _rows(store, "SELECT migration_set FROM _sqlite_migrations") == [("durable",)] * 2
     names = {name for (name,) in _rows(store, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
     assert names >= {"runs", "events", "checkpoints", "leases", "inbox"}
     assert names >= {"run_status", "task_status", "group_status", "timeline"}
@@ -129,6 +130,27 @@ def test_task_status_says_how_tasks_ended(store: SQLiteStore) -> None:
     ]
 
 
+def test_task_status_knows_tasks_that_wait(store: SQLiteStore) -> None:
+    """A task that gave its thread back is suspended, one between two iterations is pending; neither has ended."""
+    lease = _begin(store)
+    events = [
+        Event(2, T0, "TaskStarted", "asks", 1),
+        Event(3, T0, "TaskSuspended", "asks", 1, '{"waiting":["1"]}'),
+        Event(4, T0, "TaskStarted", "loops", 1),
+        Event(5, T0, "TaskIterated", "loops", 1, '{"iteration":2}'),
+        Event(6, T0, "TaskStarted", "again", 1),
+        Event(7, T0, "TaskSuspended", "again", 1),
+        Event(8, T0, "TaskStarted", "again", 2),
+    ]
+    store.append("run", events, 1, lease.token)
+    assert _rows(store, "SELECT task_id, status, attempts, ended FROM task_status ORDER BY task_id") == [
+        ("again", "running", 2, None),
+        ("asks", "suspended", 1, None),
+        ("loops", "pending", 1, None),
+    ]
+    assert _rows(store, "SELECT type, data FROM timeline WHERE seq = 3") == [("TaskSuspended", '{"waiting":["1"]}')]
+
+
 def test_group_status_says_what_was_judged(store: SQLiteStore) -> None:
     """One row for each group, with the verdict's policy and the rounds that were asked for."""
     lease = _begin(store)
@@ -173,6 +195,23 @@ def test_run_status_says_who_drives(store: SQLiteStore) -> None:
     store.append("run", [Event(2, T0 + 2_500_000, "RunSucceeded")], 1, lease.token)
     store.release(lease)
     assert _rows(store, query) == [("run", "w", "succeeded", "2023-11-14T22:13:22.500000Z", 2.5, 2, "w.py", None)]
+
+
+def test_run_status_says_until_when_a_run_is_suspended(store: SQLiteStore) -> None:
+    """``due`` is an ISO time while the run is suspended, and empty when it goes on."""
+    lease = _begin(store)
+    query = "SELECT status, due, seconds FROM run_status"
+    store.append("run", [Event(2, T0, "RunSuspended", data=f'{{"due":{T0 + 7}}}')], 1, lease.token)
+    assert _rows(store, query) == [("suspended", "2023-11-14T22:13:20.000007Z", None)]
+    store.append("run", [Event(3, T0, "RunContinued")], 2, lease.token)
+    assert _rows(store, query) == [("running", None, None)]
+
+
+def test_listing_runs_reads_no_other_messages(store: SQLiteStore) -> None:
+    """Whether messages wait is looked up among those that wait, not among all that were ever sent."""
+    plan = [step[3] for step in _rows(store, f"EXPLAIN QUERY PLAN {_RUNS} r.run_id = 'run'")]
+    assert [step for step in plan if "inbox_waiting" in step], plan
+    assert [step for step in plan if step.startswith("SCAN")] == []
 
 
 def test_one_runs_status_does_not_read_the_others(store: SQLiteStore) -> None:

@@ -1,0 +1,387 @@
+"""TaskExecutionContext: what the body of one attempt may read, stage, record and ask for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from durable.context.channel import Channel
+from durable.context.metadata import Metadata
+from durable.context.scope import Numbering
+from durable.context.staged import Effects, Prompt, Write
+from durable.errors import AttemptEnded, CycleLimitExceeded, DefinitionError
+from durable.payloads import Payload, decode_raw, encode
+
+if TYPE_CHECKING:
+    from durable.context.loop import Carried, Tracked
+    from durable.context.port import Port
+    from durable.core.retry import RetryPolicy
+    from durable.core.specs import Fragment
+    from durable.definition.expressions import Linkable
+    from durable.definition.recipes import Scheduling
+    from durable.engine.attempt import Attempt
+    from durable.engine.view import RunView
+    from durable.human.questions import FeedbackType
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("durable.task")
+
+
+class TaskExecutionContext:
+    """What a task's body sees of its run; valid for one attempt.
+
+    In a coroutine body the calls that wait (``step``, ``checkpoint``, ``sleep``, ``wait_for_signal``,
+    ``request_feedback``) return awaitables, and ``track`` is iterated with ``async for``.
+
+    Attributes:
+        run_id, task_id: where the body runs; iterations of a loop are named ``task[2]`` and on.
+        attempt: this attempt's number, from 1, counted across crashes.
+        iteration: the number of the task's iteration, from 1.
+        metadata: the run's durable metadata, a dict.
+    """
+
+    def __init__(self, view: RunView, attempt: Attempt) -> None:
+        self.view = view
+        self.run_id = view.run_id
+        self.iteration = attempt.iteration
+        self.node_id = attempt.task.task_id
+        self.task_id = self.node_id if self.iteration == 1 else f"{self.node_id}[{self.iteration}]"
+        self.attempt = attempt.number - attempt.before
+        self.port: Port = attempt
+        self.staged: list[Write] = []
+        self.ended: str | None = None
+        self.numbering = Numbering(self.run_id, self.task_id, attempt.marks)
+        self.loop_error: CycleLimitExceeded | None = None
+        self._attempt = attempt
+        self._metadata: Metadata | None = None
+        self._scheduling: Scheduling | None = None
+        self._goto = False
+        self._effects = Effects()
+        self._begun = 0
+        self._load_carried()
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key for outside effects, the same for every attempt of this task: ``run_id/task_id``."""
+        return f"{self.run_id}/{self.task_id}"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt has ended without the body: timed out, cancelled or its group decided."""
+        return self.ended is not None
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that adds run, task and attempt to its records."""
+        return logging.LoggerAdapter(_logger, {"run_id": self.run_id, "task_id": self.task_id, "attempt": self.attempt})
+
+    @property
+    def metadata(self) -> Metadata:
+        """The run's durable metadata."""
+        self.check()
+        if self._metadata is None:
+            self._metadata = Metadata(self.view, self.check)
+        return self._metadata
+
+    def get_channel(self) -> Channel:
+        """Return the channel."""
+        self.check()
+        return Channel(self)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a channel key's value, or the default."""
+        return Channel(self).get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Set a channel key."""
+        Channel(self).set(key, value)
+
+    def get_result(self, task_id: str, default: Any = None) -> Any:
+        """Return the recorded value of a task or group, or the default when it has none.
+
+        Args:
+            task_id: its id, or the short id of a scheduled one where only one has it.
+            default: what to return when it has no value (yet).
+
+        Raises:
+            DefinitionError: the run has no task or group of that id.
+        """
+        self.check()
+        return self.view.result(task_id, default, self._attempt.node)
+
+    # What happens once the attempt has succeeded.
+
+    def next_task(self, item: Linkable, goto: bool = False) -> None:
+        """Schedule a task, a group or a chain; what is scheduled is committed with this attempt's result.
+
+        Args:
+            item: such as ``work(item=1)``, ``parallel(*tasks)`` or ``group >> report``.
+            goto: take this instead of the task's successors. A task or group of the workflow itself is
+                gone to, not scheduled a second time; it must not have started.
+
+        Raises:
+            DefinitionError: something that cannot be scheduled, or gone to.
+            PayloadError: bound arguments that cannot be recorded.
+        """
+        self.check()
+        self.numbering.refuse_in_step("next_task")
+        scheduling = self._schedule()
+        if goto:
+            self._goto = True
+            target = self._attempt.own(item)
+            if target is not None:
+                self._attempt.check_jump(target)
+                scheduling.jumps[target] = None
+                return
+        scheduling.add(item)
+
+    def next_iteration(self, data: Any = None) -> None:
+        """Run this task again after this attempt, as its next iteration; what follows it waits for the last one.
+
+        Args:
+            data: a value for the first parameter that nothing else gives, or the task with arguments bound.
+
+        Raises:
+            CycleLimitExceeded: the task has made as many iterations as its ``max_cycles`` allows.
+            DefinitionError: another task, or no parameter to give the value to.
+        """
+        self.check()
+        self.numbering.refuse_in_step("next_iteration")
+        task = self._attempt.task
+        if task.max_cycles is not None and self.iteration >= task.max_cycles:
+            self.loop_error = CycleLimitExceeded(
+                f"the task has made {self.iteration} iterations, as many as its max_cycles allows",
+                run_id=self.run_id,
+                task_id=self.task_id,
+                hint="Raise max_cycles, or end the loop before",
+            )
+            raise self.loop_error
+        self._effects.iteration = encode({**self._attempt.iteration_arguments(), **self._attempt.arguments_for(data)})
+        self._effects.again = True
+
+    def terminate_workflow(self, result: Any = None) -> None:
+        """End the run with success once this attempt has succeeded; what has not run is skipped.
+
+        Args:
+            result: the run's result.
+        """
+        self.check()
+        self.numbering.refuse_in_step("terminate_workflow")
+        self._effects.result = encode(result)
+        self._effects.terminates = True
+
+    def cancel_workflow(self, error: Any = None) -> None:
+        """Cancel the run once this attempt ends, however it ends; no policy is asked.
+
+        Args:
+            error: why; a text or an exception.
+        """
+        self.check()
+        self._effects.cancels = str(error) if error is not None else "cancelled by a task"
+
+    # What is recorded at once.
+
+    def step(self, fn: Callable[..., Any], *args: Any, retry: RetryPolicy | None = None, **kwargs: Any) -> Any:
+        """Call a function and record its value; a later attempt gets the recorded value.
+
+        Args:
+            fn: the function, also a coroutine function; its name tells the step apart.
+            *args, **kwargs: its arguments.
+            retry: when a call that raised is followed by another one, within this attempt.
+
+        Raises:
+            DivergenceError: an earlier attempt made another durable call here.
+            PayloadError: the value cannot be recorded.
+            Exception: whatever the function raised last.
+        """
+        self.check()
+        from durable.context.calls import step
+
+        return step(self, fn, args, kwargs, retry)
+
+    def checkpoint(self, state: Any = None) -> Any:
+        """Save a state for the next attempt, durably and at once; only the newest counts."""
+        self.check()
+        from durable.context.calls import checkpoint
+
+        return checkpoint(self, state)
+
+    @property
+    def checkpoint_state(self) -> Any:
+        """The state that an earlier attempt saved last, a fresh copy; None without one."""
+        self.check()
+        return self.view.load(self._attempt.saved) if self._attempt.saved else None
+
+    def track(self, items: Iterable[T], key: Callable[[T], Any] | None = None) -> Tracked[T]:
+        """Iterate over items; a later attempt goes on after the last item that was finished.
+
+        What an iteration writes to the channel or schedules is recorded with it, and published when the
+        task succeeds.
+
+        Args:
+            items: the same items in the same order in every attempt.
+            key: tells items apart, so that items before the last finished one may come and go.
+
+        Raises:
+            DivergenceError: the items are not those of the earlier attempt.
+        """
+        self.check()
+        from durable.context.loop import Tracked
+
+        return Tracked(self, items, key)
+
+    def sleep(self, seconds: float) -> Any:
+        """Wait; the time goes on while nothing runs. For long waits the body starts again from the top."""
+        self.check()
+        from durable.context.calls import sleep
+
+        return sleep(self, seconds)
+
+    def wait_for_signal(self, name: str, timeout: float | None = None) -> Any:
+        """Wait for a signal and return what it carries.
+
+        Args:
+            name: the signal.
+            timeout: seconds by the wall clock; None waits however long it takes.
+
+        Raises:
+            SignalTimedOut: none came in time.
+        """
+        self.check()
+        from durable.context.calls import wait_for_signal
+
+        return wait_for_signal(self, name, timeout)
+
+    def request_feedback(
+        self,
+        message: str = "",
+        *,
+        feedback_type: FeedbackType | str = "approval",
+        options: Sequence[str] | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+        expires_in: float | None = None,
+        channel_key: str | None = None,
+        form_schema: Any = None,
+        title: str | None = None,
+    ) -> Any:
+        """Ask a person, wait for the answer and return it as a ``FeedbackResponse``.
+
+        Args:
+            message: the question.
+            feedback_type: approval, text, selection, multi_selection or custom.
+            options: what can be chosen.
+            request_id: the request's id in the run; made of the task's when left out.
+            timeout: seconds to wait here before the run is suspended; 5 when left out.
+            expires_in: seconds after which the request expires; the response says so.
+            channel_key: the channel key that the answer is written to.
+            form_schema: a JSON Schema that the answer must fit.
+            title: a short heading for people.
+
+        Raises:
+            DefinitionError: a question that cannot be asked.
+        """
+        self.check()
+        from durable.context.calls import LIVE_WAIT, request_feedback
+        from durable.human.questions import make_request
+
+        request = make_request(
+            request_id, feedback_type, message, options=options, title=title, form_schema=form_schema,
+            channel_key=channel_key, expires_in=expires_in,
+        )  # fmt: skip
+        return request_feedback(self, request, LIVE_WAIT if timeout is None else timeout)
+
+    def note_prompt(self, name: str, label: str | None, version: str, digest: str) -> None:
+        """Record with the task that it rendered a prompt."""
+        self.check()
+        prompt = Prompt(name, label, version, digest)
+        if prompt not in self._effects.prompts:
+            self._effects.prompts.append(prompt)
+
+    # For the engine.
+
+    def check(self) -> None:
+        """Raise ``AttemptEnded`` when the attempt is over."""
+        if self.ended is not None:
+            raise AttemptEnded(
+                f"attempt {self.attempt} of task {self.task_id!r} has ended ({self.ended}); nothing was recorded"
+            )
+
+    def choose(self, taken: Sequence[str] | None) -> None:
+        """Take only these successors, by id; None leaves it as it is."""
+        if taken is not None and not self._goto:
+            self._effects.taken = list(taken)
+
+    @property
+    def cancels(self) -> str | None:
+        """Why the run is to be cancelled when this attempt ends."""
+        return self._effects.cancels
+
+    def effects(self) -> Effects:
+        """Return everything the attempt wants to have committed with its result."""
+        found = self._effects
+        found.writes = self.staged if self._metadata is None else self.staged + self._metadata.writes()
+        if self._scheduling is not None:
+            found.fragment = self._scheduling.fragment()
+        if self._goto:
+            if found.again:
+                raise DefinitionError(
+                    "an attempt cannot ask for another iteration and go somewhere else",
+                    run_id=self.run_id,
+                    task_id=self.task_id,
+                )
+            found.taken = list(self._scheduling.jumps) if self._scheduling is not None else []
+        return found
+
+    def mark_carried(self) -> None:
+        """Begin an iteration of a tracked loop: what is staged from here on belongs to it."""
+        self._begun = len(self.staged)
+        if self._scheduling is not None:
+            self._scheduling.begin_part()
+
+    def newly_staged(self) -> Carried:
+        """Return what the iteration has staged."""
+        from durable.context.loop import Carried
+
+        writes = self.staged[self._begun :]
+        if self._metadata is not None:
+            writes = writes + self._metadata.writes()
+        fragment: Fragment | None = self._scheduling.part() if self._scheduling is not None else None
+        return Carried(writes, fragment)
+
+    def _load_carried(self) -> None:
+        """Stage what finished iterations of earlier attempts have staged."""
+        if not self._attempt.carried:
+            return
+        from durable.context.loop import Carried
+
+        for seq in self._attempt.carried:
+            event = self.view.store.event(self.run_id, seq)
+            carried = msgspec.json.decode(decode_raw(event.encoding, event.payload)[1], type=Carried)
+            for write in carried.writes:
+                if write.space == "channel":
+                    self.staged.append(write)
+                else:
+                    self._restore_metadata(write.op, write.key, write.payload)
+            if carried.fragment is not None:
+                self._schedule().restore(carried.fragment)
+
+    def _restore_metadata(self, op: str, key: str, payload: Payload | None) -> None:
+        from durable.payloads import decode
+
+        if op == "delete":
+            self.metadata.pop(key, None)
+        else:
+            self.metadata[key] = decode(payload.encoding, payload.data) if payload is not None else None
+
+    def _schedule(self) -> Scheduling:
+        if self._scheduling is None:
+            from durable.definition.recipes import Scheduling
+
+            index = self.view.state.index
+            self._scheduling = Scheduling(self.task_id, index.__contains__)
+        return self._scheduling

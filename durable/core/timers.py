@@ -1,0 +1,64 @@
+"""Timers: which sleep, wait or deadline is over next. Derived from the state, like the frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+
+from durable.core.marks import find, walk
+from durable.core.state import RunState
+from durable.core.transitions import ENDED, PENDING
+
+RUN = -1
+"""Stands for the run itself where a node is named."""
+
+
+class Timers:
+    """A heap of ``(due, node, mark)``; a deadline has no mark.
+
+    Args:
+        state: the folded state.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._heap: list[tuple[int, int, str]] = [
+            (mark.due, node, path) for node, marks in state.marks.items() for path, mark in walk(marks) if mark.due
+        ]
+        self._heap += [(due, node, "") for node, due in state.deadlines.items()]
+        if state.run_deadline:
+            self._heap.append((state.run_deadline, RUN, ""))
+        heapify(self._heap)
+
+    def began(self, node: int, path: str) -> None:
+        """Take in a wait that has just begun."""
+        mark = find(self._state.marks.get(node), path)
+        if mark is not None and mark.due:
+            heappush(self._heap, (mark.due, node, path))
+
+    def started(self, node: int) -> None:
+        """Take in the deadline of a task that has just started."""
+        due = self._state.deadlines.get(node)
+        if due is not None:
+            heappush(self._heap, (due, node, ""))
+
+    def over(self, now: int) -> Iterator[tuple[int, str]]:
+        """Take out and yield what is over: a node with a mark, or with "" for its deadline."""
+        while self._heap and self._heap[0][0] <= now:
+            entry = heappop(self._heap)
+            if self._holds(entry):
+                yield entry[1:]
+
+    def next(self) -> int | None:
+        """When the next one is over, microseconds since 1970; None when there is none."""
+        while self._heap and not self._holds(self._heap[0]):
+            heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def _holds(self, entry: tuple[int, int, str]) -> bool:
+        due, node, path = entry
+        state = self._state
+        if path:
+            mark = find(state.marks.get(node), path)
+            return mark is not None and mark.waits and mark.due == due and state.nodes[node] not in (*ENDED, PENDING)
+        return state.run_deadline == due if node == RUN else state.deadlines.get(node) == due

@@ -1,0 +1,220 @@
+"""From what an attempt schedules to the fragment that the log records, and back to live code.
+
+Ids are ``<scheduler>/<id>``, repeats ``#2`` and on, in the order in which they are scheduled, so that they
+are the same whatever finishes first. Live code is found by name; only a task that has no name anywhere
+is recorded with its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from durable.core.graph import Graph
+from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
+from durable.core.specs import Fragment, Recipe, Stored
+from durable.definition.blueprint import Blueprint
+from durable.definition.specs import group_spec, task_spec
+from durable.definition.task import Task
+from durable.errors import PayloadError
+from durable.payloads import Payload, decode, decode_raw, encode, encode_raw
+
+if TYPE_CHECKING:
+    from durable.definition.expressions import Linkable, Node
+
+_LONGEST = 120
+"""Characters of a scheduler's id that ids of what it schedules begin with; of a longer one a digest is taken."""
+
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder(Fragment).decode
+
+
+class Scheduling:
+    """What one attempt has scheduled so far.
+
+    Args:
+        scheduler: id of the task or of its iteration.
+        is_used: whether an id is taken in the run.
+    """
+
+    def __init__(self, scheduler: str, is_used: Callable[[str], bool]) -> None:
+        self._prefix = _prefix(scheduler)
+        self._is_used = is_used
+        self._given: set[str] = set()
+        self._parts: list[Fragment] = []
+        self._keys: dict[int, str] = {}
+        self._begun = 0
+        self.jumps: dict[str, None] = {}
+
+    def add(self, item: Linkable) -> list[str]:
+        """Take in a task, a group or a chain, and return the ids of its tasks and groups.
+
+        Raises:
+            DefinitionError: something that cannot stand in a graph.
+            PayloadError: bound arguments, or code without a name, that cannot be recorded.
+        """
+        from durable.definition.compile import taken  # compile makes live tasks of recipes
+
+        blueprint = Blueprint("scheduled")
+        blueprint.add(item)
+        tasks, groups, edges = taken(blueprint, None)
+        nodes: list[Node] = [*tasks, *groups]
+        short = {node: self._short(node.task_id) for node in nodes}
+        ids = {node: self._prefix + name for node, name in short.items()}
+        templates: dict[str, Stored] = {}
+        by_value: list[str] = []
+        keys = {task: self._template(task, templates, by_value) for task in tasks}
+        self._parts.append(
+            Fragment(
+                tuple(short.values()),
+                tuple(task_spec(task, name=ids[task]) for task in tasks),
+                tuple(group_spec(group, ids[group], ids.__getitem__) for group in groups),
+                tuple((ids[before], ids[after]) for before, after in edges),
+                tuple(_recipe(task, keys[task]) for task in tasks),
+                templates,
+                tuple(by_value),
+                {ids[group]: _stored(group.policy) for group in groups if not is_built_in(group.policy.describe())},
+            )
+        )
+        for group in groups:
+            group.policy.check(ids[group], [short[line[-1]] for line in group.lines()])
+        return list(ids.values())
+
+    def begin_part(self) -> None:
+        """Begin an iteration of a loop: ``part`` returns what was scheduled from here on."""
+        self._begun = len(self._parts)
+
+    def part(self) -> Fragment | None:
+        """Return what the iteration scheduled; None when it scheduled nothing."""
+        parts = self._parts[self._begun :]
+        return _whole(parts, ()) if parts else None
+
+    def restore(self, fragment: Fragment) -> None:
+        """Take in what an earlier attempt scheduled in an iteration that it finished."""
+        self._parts.append(fragment)
+        self._given.update(fragment.ids)
+
+    def fragment(self) -> Fragment | None:
+        """Return everything that was scheduled, as one; None when there is nothing."""
+        return _whole(self._parts, tuple(self.jumps)) if self._parts or self.jumps else None
+
+    def _template(self, task: Task[Any], templates: dict[str, Stored], by_value: list[str]) -> str:
+        """Keep what the task is an instance of, under its id or, if other code has that too, another key."""
+        key = self._keys.get(id(task.fn))
+        if key is None:
+            key = task.template
+            while key in self._keys.values():
+                key += "'"
+            self._keys[id(task.fn)] = key
+        if key not in templates:
+            bare = task.instance(task.template, {})
+            templates[key] = _stored(bare)
+            if len(bare.__reduce__()[1]) == 5:
+                by_value.append(key)
+        return key
+
+    def _short(self, name: str) -> str:
+        found, number = name, 1
+        while self._prefix + found in self._given or self._is_used(self._prefix + found):
+            number += 1
+            found = f"{name}#{number}"
+        self._given.add(self._prefix + found)
+        return found
+
+
+def _whole(parts: Sequence[Fragment], jumps: tuple[str, ...]) -> Fragment:
+    names = [name for part in parts for name in part.names[: len(part.tasks)]]
+    names += [name for part in parts for name in part.names[len(part.tasks) :]]
+    return Fragment(
+        tuple(names),
+        tuple(spec for part in parts for spec in part.tasks),
+        tuple(group for part in parts for group in part.groups),
+        tuple(edge for part in parts for edge in part.edges),
+        tuple(recipe for part in parts for recipe in part.recipes),
+        {name: stored for part in parts for name, stored in part.templates.items()},
+        tuple(name for part in parts for name in part.by_value),
+        {name: stored for part in parts for name, stored in part.policies.items()},
+        jumps,
+    )
+
+
+def encode_fragment(fragment: Fragment) -> Payload:
+    """Return a fragment as a payload."""
+    return encode_raw(_to_json(fragment), "json")
+
+
+def decode_fragment(encoding: str | None, data: bytes | None) -> Fragment:
+    """Return the fragment that a TasksScheduled event carries. Raises ``msgspec.MsgspecError``."""
+    return _from_json(decode_raw(encoding, data)[1])
+
+
+def encode_bound(task: Task[Any], bound: Mapping[str, Any]) -> Payload | None:
+    """Return bound arguments as a payload. Raises ``PayloadError``, naming the task."""
+    try:
+        return encode(dict(bound))
+    except PayloadError as error:
+        error.task_id = task.task_id
+        raise
+
+
+def scheduled_task(graph: Graph, node: int, templates: Mapping[str, Task[Any]]) -> tuple[Task[Any], Payload | None]:
+    """Make the live task of a node that was scheduled.
+
+    Args:
+        graph: the run's graph.
+        node: the task.
+        templates: the workflow's tasks by id, which come before what was recorded.
+
+    Returns:
+        The task, and its bound arguments encoded: every attempt gets a copy of its own.
+
+    Raises:
+        PayloadError: its code or its arguments cannot be read.
+    """
+    fragment, recipe = graph.recipes[node]
+    template = templates.get(recipe.template)
+    if template is None or not _same_name(template, graph.task(node).source):
+        template = decode(*fragment.templates[recipe.template])
+    if recipe.json is not None:
+        bound: Payload | None = Payload("json", _to_json(recipe.json))
+    else:
+        bound = Payload(*recipe.bound) if recipe.bound is not None else None
+    arguments = {} if bound is None else decode(bound.encoding, bound.data)
+    return template.instance(graph.ids[node], arguments), bound
+
+
+def scheduled_policy(graph: Graph, node: int) -> GroupExecutionPolicy:
+    """Make the policy of a group that was scheduled."""
+    stored = graph.policies.get(node)
+    if stored is not None:
+        return make_policy(decode(*stored))
+    return make_policy(graph.group(node).policy)
+
+
+def _prefix(scheduler: str) -> str:
+    if len(scheduler) > _LONGEST:
+        return f"{scheduler[: _LONGEST // 2]}…{sha256(scheduler.encode()).hexdigest()[:12]}/"
+    return f"{scheduler}/"
+
+
+def _stored(value: object) -> Stored:
+    payload = encode(value)
+    assert payload is not None
+    return payload.encoding, payload.data
+
+
+def _recipe(task: Task[Any], key: str) -> Recipe:
+    payload = encode_bound(task, task.bound) if task.bound else None
+    if payload is None:
+        return Recipe(key)
+    if payload.encoding == "json":
+        return Recipe(key, decode("json", payload.data))
+    return Recipe(key, None, (payload.encoding, payload.data))
+
+
+def _same_name(template: Task[Any], source: str) -> bool:
+    """Whether the workflow's task of that id is the function that was scheduled, wherever its file is now."""
+    return getattr(template.fn, "__qualname__", "") == source.rpartition(":")[2] or not source
