@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         UpstreamUnavailable,
         VersionConflict,
     )
+    from durable.prompts import Prompt, PromptError, PromptNotFound, YAMLPromptManager
     from durable.run import Run, list_runs, open_run
     from durable.store import RunInfo, Store, open_store
     from durable.workflows import Workflow, workflow
@@ -100,6 +101,7 @@ _HOMES = {
         "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended", "TaskFailed", "TaskTimedOut",
         "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
     ),
+    "durable.prompts": ("Prompt", "PromptError", "PromptNotFound", "YAMLPromptManager"),
     "durable.run": ("Run", "list_runs", "open_run"),
     "durable.store": ("RunInfo", "Store", "open_store"),
 }  # fmt: skip
@@ -111,13 +113,14 @@ __all__ = [
     "DefinitionError", "DivergenceError", "DurableError", "ErrorRecord", "Event", "FeedbackRefused",
     "ForeignStore", "GroupExecutionPolicy", "IllegalTransition", "InvalidRunId", "LeaseLost", "LogCorrupt",
     "MaxFailuresPolicy", "MinSuccessRatePolicy", "ParallelGroup", "ParallelGroupError", "PayloadError",
-    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "RetryPolicy", "Run", "RunAlreadyDriven",
-    "RunCancelled", "RunConflict", "RunInfo", "RunInterrupted", "RunNotFound", "RunSuspended", "SignalTimedOut",
-    "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound",
-    "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy", "Suspended", "SystemClock", "Task",
-    "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut", "UnknownEvent", "UnresolvedParameter",
-    "UpstreamUnavailable", "VersionConflict", "Workflow", "__version__", "chain", "current_context",
-    "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
+    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Prompt", "PromptError", "PromptNotFound",
+    "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo", "RunInterrupted",
+    "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt",
+    "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy",
+    "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut",
+    "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
+    "YAMLPromptManager", "__version__", "chain", "current_context", "list_runs", "open_run", "open_store",
+    "parallel", "task", "workflow",
 ]  # fmt: skip
 
 

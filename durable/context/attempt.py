@@ -61,6 +61,7 @@ class TaskExecutionContext:
         self._scheduling: Scheduling | None = None
         self._goto = False
         self._effects = Effects()
+        self.prompts: list[Prompt] = []
         self._begun = 0
         self._load_carried()
 
@@ -299,8 +300,8 @@ class TaskExecutionContext:
         """Record with the task that it rendered a prompt."""
         self.check()
         prompt = Prompt(name, label, version, digest)
-        if prompt not in self._effects.prompts:
-            self._effects.prompts.append(prompt)
+        if prompt not in self.prompts:
+            self.prompts.append(prompt)
 
     # For the engine.
 

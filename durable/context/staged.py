@@ -52,7 +52,6 @@ class Effects(msgspec.Struct):
         iteration: arguments of the next iteration; again: whether there is to be one.
         result: what the run is to end with; terminates: whether it is to end.
         cancels: why the run is to be cancelled; None when it is not.
-        prompts: prompts that it rendered.
     """
 
     writes: list[Write] = []
@@ -63,7 +62,6 @@ class Effects(msgspec.Struct):
     result: Payload | None = None
     terminates: bool = False
     cancels: str | None = None
-    prompts: list[Prompt] = []
 
 
 def check_key(space: str, key: Any) -> None:

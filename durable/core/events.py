@@ -254,7 +254,7 @@ EVENTS: dict[str, EventKind] = {
     "WaitExpired": EventKind("value", "A wait for a signal or for an answer passed its time.", _MARK),
     "PromptRendered": EventKind(
         "value",
-        "An attempt rendered a prompt.",
+        "An attempt rendered a prompt; recorded with its outcome.",
         {"prompt": "its name", "label": "its label", "version": "its version", "digest": "of its template"},
     ),
 }

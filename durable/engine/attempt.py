@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.context.port import Draft
+    from durable.context.staged import Prompt
     from durable.engine.asks import Asks
 
 _NO_MARKS: Marks = {}
@@ -123,6 +124,11 @@ class Attempt:
     def cancels(self) -> str | None:
         """Why the run is to be cancelled now that the attempt is over."""
         return self.context.cancels if self.context is not None else None
+
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        """The prompts that the body has rendered, whatever came of it."""
+        return self.context.prompts if self.context is not None else ()
 
     # The context's port.
 

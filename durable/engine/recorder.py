@@ -62,6 +62,9 @@ class Recorder:
         if not self._running.finished(attempt):
             return
         error = attempt.error
+        for prompt in attempt.prompts:
+            data = encode_fields(msgspec.structs.asdict(prompt))
+            self._journal.emit("PromptRendered", attempt.task.task_id, attempt.number, data)
         if error is None:
             self._succeeded(attempt)
         elif _suspends(error):
@@ -100,8 +103,6 @@ class Recorder:
         journal, name, number = self._journal, attempt.task.task_id, attempt.number
         if effects.writes:
             journal.emit_writes(effects.writes, name, number)
-        for prompt in effects.prompts:
-            journal.emit("PromptRendered", name, number, encode_fields(msgspec.structs.asdict(prompt)))
         if effects.fragment is not None:
             data = encode_fields({"count": len(effects.fragment.tasks)})
             journal.emit("TasksScheduled", name, number, data, encode_fragment(effects.fragment))

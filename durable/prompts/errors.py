@@ -1,0 +1,15 @@
+"""The errors of prompts; it must not import jinja2 or yaml, so that they can be caught without the extra."""
+
+from __future__ import annotations
+
+from durable.errors import DurableError
+
+EXTRA = "Install the extra: pip install 'durable[prompts]'"
+
+
+class PromptError(DurableError):
+    """A prompt file is wrong, or a prompt cannot be rendered with the values it was given."""
+
+
+class PromptNotFound(PromptError, LookupError):
+    """There is no prompt of that name, or none with that label or version."""
