@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -58,6 +57,8 @@ class Tracked(Generic[T]):
             self._context.numbering.back(self._outer)
 
     async def __aiter__(self) -> AsyncIterator[T]:
+        import asyncio
+
         port = self._context.port
         try:
             for item in self._remaining():

@@ -6,10 +6,9 @@ is run to its end either on the body's thread or on its event loop.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Future
+from types import CoroutineType
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -94,13 +93,16 @@ def _run_sync(durable: Durable, port: Port) -> Any:
                 outcome = port.wait(asked)
             else:
                 outcome = asked.fn(*asked.args, **asked.kwargs)
-                if inspect.iscoroutine(outcome):
+                if isinstance(outcome, CoroutineType):
                     outcome = port.run_coroutine(outcome)
         except BaseException as raised:
             error = raised
 
 
 async def _run_async(durable: Durable) -> Any:
+    import asyncio
+    import inspect
+
     outcome: Any = None
     error: BaseException | None = None
     while True:

@@ -136,6 +136,8 @@ class Frontier:
         take = _TAKES.get(event.type)
         if take is not None:
             take(self, node)
+        elif event.type in _WAITS and node is not None:
+            self.timers.began(node, event.fields["mark"])
 
     def _started(self, node: int) -> None:
         self.lanes.went_live(node)
@@ -170,11 +172,6 @@ class Frontier:
         self.lanes.left(node)
         self.asleep.add(node)
         self._offer(node)
-
-    def _waits(self, node: int) -> None:
-        """A body began a wait: its time may be limited, or what it waits for is there already."""
-        for path in self.state.open_waits(node):
-            self.timers.began(node, path)
 
     def _told(self, node: int | None) -> None:
         """Something came that a task may wait for."""
@@ -317,6 +314,9 @@ class Frontier:
             self.stale = True
 
 
+_WAITS = frozenset({"TimerStarted", "SignalAwaited", "FeedbackRequested"})
+"""Waits whose time may be limited."""
+
 _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "TaskStarted": Frontier._started,
     "TaskSucceeded": Frontier._succeeded,
@@ -339,9 +339,6 @@ _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "RunResumed": Frontier._outdated,
     "DefinitionChanged": Frontier._outdated,
     "TasksScheduled": Frontier._grown,
-    "TimerStarted": Frontier._waits,
-    "SignalAwaited": Frontier._waits,
-    "FeedbackRequested": Frontier._waits,
     "TimerFired": Frontier._told,
     "SignalReceived": Frontier._told,
     "FeedbackAnswered": Frontier._told,

@@ -165,6 +165,8 @@ def _task_ended(state: RunState, event: Event) -> int:
     state.outcome[node] = event.seq
     if state.deadlines:
         state.deadlines.pop(node, None)
+    if state.driven:
+        state.driven.pop(node, None)
     if state.woken:
         state.woken.pop(node, None)
     return node

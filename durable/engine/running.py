@@ -6,6 +6,7 @@ It records nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from durable.core.state import RunState
@@ -48,6 +49,7 @@ class Running:
         self._make_loop = make_loop
         self._executor: Executor | None = None
         self._loop: LoopExecutor | None = None
+        self._making = Lock()
         self._deadlines = Deadlines()
 
     def submit(self, attempt: Attempt, post: Callable[[Attempt], None]) -> None:
@@ -66,9 +68,10 @@ class Running:
 
     def loop(self) -> LoopExecutor:
         """The executor of coroutines."""
-        if self._loop is None:
-            self._loop = self._make_loop()
-        return self._loop
+        with self._making:  # a body of a plain function may ask for it too
+            if self._loop is None:
+                self._loop = self._make_loop()
+            return self._loop
 
     def _executor_of(self, attempt: Attempt) -> Executor:
         if attempt.task.coroutine:
