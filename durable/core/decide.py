@@ -207,9 +207,10 @@ class Frontier:
         """
         if self.stale:
             self.rebuild()
-        fire = list(self.timers.over(now))
-        if fire:
-            return Decision(fire=fire)
+        if self.timers.heap:
+            fire = list(self.timers.over(now))
+            if fire:
+                return Decision(fire=fire)
         nodes = self.state.nodes
         if self.to_judge:
             groups, self.to_judge = self.to_judge, {}
@@ -228,7 +229,9 @@ class Frontier:
         lanes = self.lanes
         allowed = None if self.max_steps is None else self.max_steps - self.state.steps
         start = lanes.starts(now, allowed)
-        wake = _earliest(lanes.wake() if lanes.delayed else None, self.timers.next())
+        wake = lanes.wake() if lanes.delayed else None
+        if self.timers.heap:
+            wake = _earliest(wake, self.timers.next())
         if start or lanes.live:
             return Decision(start=start, wake=wake)
         if lanes.queues or lanes.suspects:

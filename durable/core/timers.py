@@ -18,42 +18,45 @@ class Timers:
 
     Args:
         state: the folded state.
+
+    Attributes:
+        heap: entries, of which some may not hold any more.
     """
 
     def __init__(self, state: RunState) -> None:
         self._state = state
-        self._heap: list[tuple[int, int, str]] = [
+        self.heap: list[tuple[int, int, str]] = [
             (mark.due, node, path) for node, marks in state.marks.items() for path, mark in walk(marks) if mark.due
         ]
-        self._heap += [(due, node, "") for node, due in state.deadlines.items()]
+        self.heap += [(due, node, "") for node, due in state.deadlines.items()]
         if state.run_deadline:
-            self._heap.append((state.run_deadline, RUN, ""))
-        heapify(self._heap)
+            self.heap.append((state.run_deadline, RUN, ""))
+        heapify(self.heap)
 
     def began(self, node: int, path: str) -> None:
         """Take in a wait that has just begun."""
         mark = find(self._state.marks.get(node), path)
         if mark is not None and mark.due:
-            heappush(self._heap, (mark.due, node, path))
+            heappush(self.heap, (mark.due, node, path))
 
     def started(self, node: int) -> None:
         """Take in the deadline of a task that has just started."""
         due = self._state.deadlines.get(node)
         if due is not None:
-            heappush(self._heap, (due, node, ""))
+            heappush(self.heap, (due, node, ""))
 
     def over(self, now: int) -> Iterator[tuple[int, str]]:
         """Take out and yield what is over: a node with a mark, or with "" for its deadline."""
-        while self._heap and self._heap[0][0] <= now:
-            entry = heappop(self._heap)
+        while self.heap and self.heap[0][0] <= now:
+            entry = heappop(self.heap)
             if self._holds(entry):
                 yield entry[1:]
 
     def next(self) -> int | None:
         """When the next one is over, microseconds since 1970; None when there is none."""
-        while self._heap and not self._holds(self._heap[0]):
-            heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        while self.heap and not self._holds(self.heap[0]):
+            heappop(self.heap)
+        return self.heap[0][0] if self.heap else None
 
     def _holds(self, entry: tuple[int, int, str]) -> bool:
         due, node, path = entry
