@@ -174,14 +174,16 @@ def _task_ended(state: RunState, event: Event) -> int:
 
 def _task_succeeded(state: RunState, event: Event) -> int:
     node = _task_ended(state, event)
-    forget(state, node)
-    _choose(state, node, event)
+    if state.marks or state.saved:
+        forget(state, node)
+    if event.data is not None:
+        _choose(state, node, event)
     return node
 
 
 def _choose(state: RunState, node: int, event: Event) -> None:
     """Take note of which successors are taken, if not all are."""
-    if event.data is not None and '"taken"' in event.data:
+    if '"taken"' in (event.data or ""):
         taken = event.fields.get("taken")
         if taken is not None:
             state.taken[node] = frozenset(state.index[name] for name in taken if name in state.index)

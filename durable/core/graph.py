@@ -34,6 +34,7 @@ class Graph:
         scheduled: the nodes that a node scheduled.
         short: short ids of scheduled nodes; recipes: how scheduled tasks are made; policies: of scheduled groups,
             where a description does not suffice.
+        coroutines: tasks whose body is a coroutine.
         deadlines: seconds that a task has from its first start, for those that have a deadline.
         fragments: what was scheduled, as ``(scheduler, fragment)``.
         jumps: edges that were added to nodes of the definition, as ``(scheduler, target)``; jumped: the targets of
@@ -60,6 +61,7 @@ class Graph:
         self.short: dict[int, str] = {}
         self.recipes: dict[int, tuple[Fragment, Recipe]] = {}
         self.policies: dict[int, Stored] = {}
+        self.coroutines: set[int] = set()
         self.deadlines: dict[int, float] = {}
         self.fragments: list[tuple[str, Fragment]] = []
         self.jumps: set[tuple[str, str]] = set()
@@ -238,6 +240,7 @@ class Graph:
             column += [value] * count
         self.before += [[] for _ in range(count)]
         self.after += [[] for _ in range(count)]
+        self.coroutines.update(node for node, spec in enumerate(tasks, begin) if spec.coroutine)
         self.deadlines |= {node: spec.deadline for node, spec in enumerate(tasks, begin) if spec.deadline is not None}
         for number, group in enumerate(groups, begin + len(tasks)):
             self._add_group(number, group)

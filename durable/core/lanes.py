@@ -62,9 +62,7 @@ class Lanes:
     def lane(self, node: int) -> int:
         """The lane of a task."""
         parent = self._graph.parent[node]
-        if parent >= 0 or not self._graph.task(node).coroutine:
-            return parent
-        return COROUTINES
+        return COROUTINES if parent < 0 and self._graph.coroutines and node in self._graph.coroutines else parent
 
     def enqueue(self, node: int) -> None:
         """Let a task start as soon as its lane has room, or once its back-off is over."""
