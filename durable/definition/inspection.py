@@ -19,9 +19,10 @@ def static_divergence(state: RunState) -> tuple[Divergence, set[str]]:
     """
     now_in_file = cache(fingerprint_in_file)  # the members of a group share one function
     found, gone = Divergence([], [], [], [], []), set()
-    for spec in state.graph.definition.tasks:
-        if not spec.source or ":" in spec.fingerprint:
-            continue  # a declared version, or code without a file: only live code can tell
+    for node in state.graph.task_nodes():
+        spec = state.graph.task(node)
+        if not spec.source or ":" in spec.fingerprint or _is_stored(state, node):
+            continue  # a declared version, or code without a file or a name: only live code can tell
         now = now_in_file(spec.source)
         if now is None:
             gone.add(spec.id)
@@ -30,6 +31,12 @@ def static_divergence(state: RunState) -> tuple[Divergence, set[str]]:
             found.code_changed.append(spec.id)
             found.reported.append(f"{spec.id}: code changed")
     return found, gone
+
+
+def _is_stored(state: RunState, node: int) -> bool:
+    """Whether a scheduled task was recorded with its code, because it has no name to be found by."""
+    fragment, recipe = state.graph.recipes.get(node, (None, None))
+    return fragment is not None and recipe is not None and recipe.template in fragment.by_value
 
 
 def errors_of(state: RunState, store: Store) -> dict[str, str]:
