@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         AtLeastNGroupPolicy,
         BestEffortGroupPolicy,
         CriticalGroupPolicy,
+        FirstSuccessPolicy,
         GroupExecutionPolicy,
         MaxFailuresPolicy,
         MinSuccessRatePolicy,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from durable.core.results import ErrorRecord, TaskResult
     from durable.core.retry import RetryPolicy
     from durable.definition.expressions import Chain, chain
-    from durable.definition.groups import CoordinationBackend, ParallelGroup, parallel
+    from durable.definition.groups import CoordinationBackend, ParallelGroup, RaceGroup, parallel
     from durable.definition.task import Task, task
     from durable.errors import (
         AttemptEnded,
@@ -72,24 +73,26 @@ if TYPE_CHECKING:
         UpstreamUnavailable,
         VersionConflict,
     )
+    from durable.human import FeedbackManager, FeedbackRequest, FeedbackResponse, FeedbackType, OpenRequest
     from durable.prompts import Prompt, PromptError, PromptNotFound, YAMLPromptManager
     from durable.run import Run, list_runs, open_run
     from durable.store import RunInfo, Store, open_store
     from durable.workflows import Workflow, workflow
 
 _HOMES = {
+    "durable.human": ("FeedbackManager", "FeedbackRequest", "FeedbackResponse", "FeedbackType", "OpenRequest",),
     "durable.clock": ("Clock", "SystemClock"),
     "durable.context": ("Channel", "TaskExecutionContext", "current_context"),
     "durable.core.events": ("Event",),
     "durable.core.plan": ("Plan", "PlanItem"),
     "durable.core.policies": (
-        "AllOf", "AtLeastNGroupPolicy", "BestEffortGroupPolicy", "CriticalGroupPolicy", "GroupExecutionPolicy",
-        "MaxFailuresPolicy", "MinSuccessRatePolicy", "StrictGroupPolicy",
+        "AllOf", "AtLeastNGroupPolicy", "BestEffortGroupPolicy", "CriticalGroupPolicy", "FirstSuccessPolicy",
+        "GroupExecutionPolicy", "MaxFailuresPolicy", "MinSuccessRatePolicy", "StrictGroupPolicy",
     ),
     "durable.core.results": ("ErrorRecord", "TaskResult"),
     "durable.core.retry": ("RetryPolicy",),
     "durable.definition.expressions": ("Chain", "chain"),
-    "durable.definition.groups": ("CoordinationBackend", "ParallelGroup", "parallel"),
+    "durable.definition.groups": ("CoordinationBackend", "ParallelGroup", "RaceGroup", "parallel"),
     "durable.definition.task": ("Task", "task"),
     "durable.workflows": ("Workflow", "workflow"),
     "durable.errors": (
@@ -110,15 +113,16 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AllOf", "AtLeastNGroupPolicy", "AttemptEnded", "BestEffortGroupPolicy", "Chain", "Channel", "ChannelError",
     "Clock", "CoordinationBackend", "CriticalGroupPolicy", "CycleLimitExceeded", "DeadlineExceeded",
-    "DefinitionError", "DivergenceError", "DurableError", "ErrorRecord", "Event", "FeedbackRefused",
+    "DefinitionError", "DivergenceError", "DurableError", "ErrorRecord", "Event", "FeedbackManager",
+    "FeedbackRefused", "FeedbackRequest", "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy",
     "ForeignStore", "GroupExecutionPolicy", "IllegalTransition", "InvalidRunId", "LeaseLost", "LogCorrupt",
-    "MaxFailuresPolicy", "MinSuccessRatePolicy", "ParallelGroup", "ParallelGroupError", "PayloadError",
-    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Prompt", "PromptError", "PromptNotFound",
-    "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo", "RunInterrupted",
-    "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt",
-    "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy",
-    "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut",
-    "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
+    "MaxFailuresPolicy", "MinSuccessRatePolicy", "OpenRequest", "ParallelGroup", "ParallelGroupError",
+    "PayloadError", "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Prompt", "PromptError",
+    "PromptNotFound", "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict",
+    "RunInfo", "RunInterrupted", "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store",
+    "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
+    "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult",
+    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
     "YAMLPromptManager", "__version__", "chain", "current_context", "list_runs", "open_run", "open_store",
     "parallel", "task", "workflow",
 ]  # fmt: skip

@@ -10,6 +10,9 @@ from durable.store import Message
 SIGNAL, ANSWER, CANCEL, TERMINATE = "signal", "answer", "cancel", "terminate"
 """Kinds of messages."""
 
+SIGNAL_ID = "signal:"
+"""What a signal's message id begins with, so that no sender's id is taken for that of another message."""
+
 
 class Body(msgspec.Struct, omit_defaults=True):
     """What a message says.

@@ -32,7 +32,7 @@ from durable.engine.view import RunView
 from durable.errors import DefinitionError, RunNotFound
 from durable.executor import LoopExecutor
 from durable.executors.threads import ThreadExecutor
-from durable.messages import CANCEL, SIGNAL, TERMINATE, make_message
+from durable.messages import CANCEL, SIGNAL, SIGNAL_ID, TERMINATE, make_message
 from durable.payloads import encode
 from durable.store import RunInfo, Store, check_run_id, default_url, open_store
 
@@ -203,7 +203,7 @@ class Run:
             False when a signal with that id was sent before.
         """
         message = make_message(
-            id or secrets.token_hex(8), SIGNAL, self.store.clock.now(), name=name, payload=encode(value),
+            SIGNAL_ID + (id or secrets.token_hex(8)), SIGNAL, self.store.clock.now(), name=name, payload=encode(value),
             actor=actor, reason=reason,
         )  # fmt: skip
         return self.store.send(self.run_id, message)

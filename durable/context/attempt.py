@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import msgspec
 
 from durable.context.channel import Channel
 from durable.context.metadata import Metadata
 from durable.context.scope import Numbering
 from durable.context.staged import Effects, Prompt, Write
 from durable.errors import AttemptEnded, CycleLimitExceeded, DefinitionError
-from durable.payloads import Payload, decode_raw, encode
+from durable.payloads import encode
 
 if TYPE_CHECKING:
-    from durable.context.loop import Carried, Tracked
+    from durable.context.carry import Carry
+    from durable.context.loop import Tracked
     from durable.context.port import Port
     from durable.core.retry import RetryPolicy
     from durable.core.specs import Fragment
@@ -57,13 +57,14 @@ class TaskExecutionContext:
         self.numbering = Numbering(self.run_id, self.task_id, attempt.marks)
         self.loop_error: CycleLimitExceeded | None = None
         self._attempt = attempt
+        self.scheduling: Scheduling | None = None
         self._metadata: Metadata | None = None
-        self._scheduling: Scheduling | None = None
         self._goto = False
         self._effects = Effects()
         self.prompts: list[Prompt] = []
-        self._begun = 0
-        self._load_carried()
+        self._carry: Carry | None = None
+        if attempt.carried:
+            self.carry.restore(attempt.carried)
 
     @property
     def idempotency_key(self) -> str:
@@ -85,7 +86,7 @@ class TaskExecutionContext:
         """The run's durable metadata."""
         self.check()
         if self._metadata is None:
-            self._metadata = Metadata(self.view, self.check)
+            self._metadata = Metadata(self.view, self.check, self.numbering)
         return self._metadata
 
     def get_channel(self) -> Channel:
@@ -131,14 +132,13 @@ class TaskExecutionContext:
         self.check()
         self.numbering.refuse_in_step("next_task")
         scheduling = self._schedule()
-        if goto:
-            self._goto = True
-            target = self._attempt.own(item)
-            if target is not None:
-                self._attempt.check_jump(target)
-                scheduling.jumps[target] = None
-                return
-        scheduling.add(item)
+        target = self._attempt.own(item) if goto else None
+        if target is not None:
+            self._attempt.check_jump(target)
+            scheduling.jumps[target] = None
+        else:
+            scheduling.add(item)
+        self._goto = self._goto or goto
 
     def next_iteration(self, data: Any = None) -> None:
         """Run this task again after this attempt, as its next iteration; what follows it waits for the last one.
@@ -182,6 +182,7 @@ class TaskExecutionContext:
             error: why; a text or an exception.
         """
         self.check()
+        self.numbering.refuse_in_step("cancel_workflow")
         self._effects.cancels = str(error) if error is not None else "cancelled by a task"
 
     # What is recorded at once.
@@ -325,9 +326,9 @@ class TaskExecutionContext:
     def effects(self) -> Effects:
         """Return everything the attempt wants to have committed with its result."""
         found = self._effects
-        found.writes = self.staged if self._metadata is None else self.staged + self._metadata.writes()
-        if self._scheduling is not None:
-            found.fragment = self._scheduling.fragment()
+        found.writes = self.staged + self.metadata_writes()
+        if self.scheduling is not None:
+            found.fragment = self.scheduling.fragment()
         if self._goto:
             if found.again:
                 raise DefinitionError(
@@ -335,54 +336,48 @@ class TaskExecutionContext:
                     run_id=self.run_id,
                     task_id=self.task_id,
                 )
-            found.taken = list(self._scheduling.jumps) if self._scheduling is not None else []
+            found.taken = list(self.scheduling.jumps) if self.scheduling is not None else []
         return found
 
-    def mark_carried(self) -> None:
-        """Begin an iteration of a tracked loop: what is staged from here on belongs to it."""
-        self._begun = len(self.staged)
-        if self._scheduling is not None:
-            self._scheduling.begin_part()
+    @property
+    def carry(self) -> Carry:
+        """What iterations of tracked loops stage."""
+        if self._carry is None:
+            from durable.context.carry import Carry
 
-    def newly_staged(self) -> Carried:
-        """Return what the iteration has staged."""
-        from durable.context.loop import Carried
+            self._carry = Carry(self)
+        return self._carry
 
-        writes = self.staged[self._begun :]
-        if self._metadata is not None:
-            writes = writes + self._metadata.writes()
-        fragment: Fragment | None = self._scheduling.part() if self._scheduling is not None else None
-        return Carried(writes, fragment)
+    def stage(self, write: Write) -> None:
+        """Take a change of the channel in."""
+        self.staged.append(write)
+        if self._carry is not None:
+            self._carry.open.append(write)
 
-    def _load_carried(self) -> None:
-        """Stage what finished iterations of earlier attempts have staged."""
-        if not self._attempt.carried:
-            return
-        from durable.context.loop import Carried
+    def metadata_writes(self) -> list[Write]:
+        """What the attempt has changed of the metadata."""
+        return self._metadata.writes() if self._metadata is not None else []
 
-        for seq in self._attempt.carried:
-            event = self.view.store.event(self.run_id, seq)
-            carried = msgspec.json.decode(decode_raw(event.encoding, event.payload)[1], type=Carried)
-            for write in carried.writes:
-                if write.space == "channel":
-                    self.staged.append(write)
-                else:
-                    self._restore_metadata(write.op, write.key, write.payload)
-            if carried.fragment is not None:
-                self._schedule().restore(carried.fragment)
+    def after(self) -> tuple[Effects, bool]:
+        """What is to happen after the attempt so far, and whether it goes somewhere else; a copy."""
+        effects = copy(self._effects)
+        if self._goto and self.scheduling is not None:
+            effects.taken = list(self.scheduling.jumps)
+        return effects, self._goto
 
-    def _restore_metadata(self, op: str, key: str, payload: Payload | None) -> None:
-        from durable.payloads import decode
-
-        if op == "delete":
-            self.metadata.pop(key, None)
-        else:
-            self.metadata[key] = decode(payload.encoding, payload.data) if payload is not None else None
+    def restore(self, fragment: Fragment | None, effects: Effects | None, goto: bool) -> None:
+        """Take in what an earlier attempt left in an iteration that it finished."""
+        if fragment is not None:
+            self._schedule().restore(fragment)
+        if effects is not None:
+            self._effects, self._goto = effects, goto
+            if goto:
+                self._schedule().jumps.update(dict.fromkeys(effects.taken or ()))
 
     def _schedule(self) -> Scheduling:
-        if self._scheduling is None:
+        if self.scheduling is None:
             from durable.definition.recipes import Scheduling
 
             index = self.view.state.index
-            self._scheduling = Scheduling(self.task_id, index.__contains__)
-        return self._scheduling
+            self.scheduling = Scheduling(self.task_id, index.__contains__)
+        return self.scheduling

@@ -63,6 +63,7 @@ def _step(
 
 def checkpoint(context: TaskExecutionContext, state: Any) -> Any:
     """See ``TaskExecutionContext.checkpoint``."""
+    context.numbering.refuse_in_step("a checkpoint")
     payload = encode(state)
     preview = payload.preview if payload is not None else None
     return run(_record(context, [Draft("TaskCheckpointed", {"preview": preview}, payload)]), context.port)

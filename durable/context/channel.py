@@ -107,8 +107,9 @@ class Channel:
 
     def _stage(self, op: str, key: str, payload: Payload | None = None, amount: float | int | None = None) -> None:
         self._context.check()
+        self._context.numbering.refuse_in_step("a channel write")
         check_key("channel", key)
-        self._context.staged.append(Write("channel", op, key, payload, amount))
+        self._context.stage(Write("channel", op, key, payload, amount))
 
 
 def _decoded(payload: Payload | None) -> Any:

@@ -6,26 +6,15 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import msgspec
-
 from durable.context.port import Draft
-from durable.context.staged import Write
-from durable.core.marks import LOOP
-from durable.core.specs import Fragment
+from durable.core.marks import LOOP, find
 from durable.errors import DivergenceError, PayloadError
-from durable.payloads import encode, encode_raw
+from durable.payloads import encode
 
 if TYPE_CHECKING:
     from durable.context.attempt import TaskExecutionContext
 
 T = TypeVar("T")
-
-
-class Carried(msgspec.Struct, omit_defaults=True):
-    """What an iteration staged: recorded with the cursor, published with the task's success."""
-
-    writes: list[Write] = []
-    fragment: Fragment | None = None
 
 
 class Tracked(Generic[T]):
@@ -44,6 +33,8 @@ class Tracked(Generic[T]):
         self._name = getattr(key, "__name__", "") if key is not None else ""
         self._path, self._mark = context.numbering.next(LOOP, self._name)
         self._outer = context.numbering.present
+        self._carry = context.carry
+        self._begun = (0, 0)
         self._position = self._mark.position if self._mark is not None else 0
 
     def __iter__(self) -> Iterator[T]:
@@ -71,16 +62,14 @@ class Tracked(Generic[T]):
     def _enter(self) -> None:
         self._context.check()
         self._context.numbering.enter(f"{self._path}/")
-        self._context.mark_carried()
+        self._begun = self._carry.begin()
 
     def _leave(self, item: T) -> Draft:
         self._position += 1
-        if self._mark is not None:
-            self._mark.inner = {}
-        carried = self._context.newly_staged()
-        payload = None
-        if carried.writes or carried.fragment is not None:
-            payload = encode_raw(msgspec.json.encode(carried), "json")
+        recorded = find(self._context.numbering.recorded, self._path)
+        if recorded is not None:
+            recorded.inner = {}  # calls of the item that has just been finished; those of the next one are new
+        payload = self._carry.part(self._begun)
         fields = {"mark": self._path, "name": self._name, "position": self._position, "key": self._identity(item)}
         return Draft("CursorMoved", fields, payload)
 

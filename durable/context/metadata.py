@@ -9,6 +9,7 @@ from durable.context.staged import Write, check_key
 from durable.payloads import Payload, encode
 
 if TYPE_CHECKING:
+    from durable.context.scope import Numbering
     from durable.engine.view import RunView
 
 
@@ -18,11 +19,13 @@ class Metadata(MutableMapping[str, Any]):
     Args:
         view: the committed data.
         check: raises when the data may not be used any more.
+        numbering: knows whether a step runs, in which nothing may be changed; None for policies.
     """
 
-    def __init__(self, view: RunView, check: Any = None) -> None:
+    def __init__(self, view: RunView, check: Any = None, numbering: Numbering | None = None) -> None:
         self._view = view
         self._check = check or (lambda: None)
+        self._numbering = numbering
         self._held: dict[str, Any] = {}
         self._deleted: set[str] = set()
 
@@ -35,7 +38,7 @@ class Metadata(MutableMapping[str, Any]):
         return self._held[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._check()
+        self._check_change()
         check_key("metadata", key)
         encode(value)
         self._held[key] = value
@@ -43,8 +46,14 @@ class Metadata(MutableMapping[str, Any]):
 
     def __delitem__(self, key: str) -> None:
         self[key]
+        self._check_change()
         del self._held[key]
         self._deleted.add(key)
+
+    def _check_change(self) -> None:
+        self._check()
+        if self._numbering is not None:
+            self._numbering.refuse_in_step("a metadata write")
 
     def __iter__(self) -> Iterator[str]:
         self._check()

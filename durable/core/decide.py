@@ -14,7 +14,7 @@ How an outcome resolves the edges that leave a node:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -107,7 +107,8 @@ class Frontier:
         for node in range(count):
             if not self.waiting[node]:
                 self._offer(node)
-        for group in self.unsettled:
+        # An outer group before those in it: of a race, one that has its winner must not get a second one.
+        for group in sorted(self.unsettled, key=graph.depth):
             if state.nodes[group] == RUNNING and self._ripe(group):
                 self.to_judge[group] = None
         if alone in self.lanes.live:
@@ -195,6 +196,10 @@ class Frontier:
         for node in range(begin, begin + count):
             if not self.waiting[node]:
                 self._offer(node)
+
+    def judge_later(self, groups: Iterable[int]) -> None:
+        """Take back groups that were to be judged: a verdict has made another group ripe, which comes first."""
+        self.to_judge.update(dict.fromkeys(groups))
 
     def _outdated(self, _node: int | None) -> None:
         self.stale = True

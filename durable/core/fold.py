@@ -131,6 +131,19 @@ def _run_resumed(state: RunState, event: Event) -> None:
     _start_deadline(state, event)
 
 
+def _run_forked(state: RunState, event: Event) -> None:
+    """What has a limited time has it anew: none passed while the past that is shared was copied."""
+    _move_run(state, event)
+    state.drive_began = event.time
+    _start_deadline(state, event)
+    for node in state.deadlines:
+        state.deadlines[node] = event.time + int(state.graph.deadlines.get(node, 0) * 1e6)
+    for group in state.graph.members:
+        if state.nodes[group] == RUNNING:
+            state.started[group] = event.time
+            state.driven.pop(group, None)
+
+
 def _run_succeeded(state: RunState, event: Event) -> None:
     _move_run(state, event)
     if event.data and "terminated" in event.fields:
@@ -302,7 +315,7 @@ _FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "RunInterrupted": _move_run,
     "RunSuspended": _move_run,
     "RunResumed": _run_resumed,
-    "RunForked": _move_run,
+    "RunForked": _run_forked,
     "RunSucceeded": _run_succeeded,
     "RunFailed": _run_failed,
     "RunCancelled": _move_run,

@@ -171,6 +171,13 @@ class Graph:
                 if self.grouped[inner]:
                     yield from self.subtree(inner)
 
+    def depth(self, node: int) -> int:
+        """In how many groups the node stands."""
+        depth, group = 0, self.parent[node]
+        while group >= 0:
+            depth, group = depth + 1, self.parent[group]
+        return depth
+
     def leaks(self, node: int) -> bool:
         """Whether an edge leaves the group from inside, past its verdict."""
         inside = set(self.subtree(node))

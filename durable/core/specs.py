@@ -52,6 +52,7 @@ class GroupSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         timeout: seconds from the group's start to its last result; None for no limit.
         fail_fast: judge as soon as failure is certain.
         decide_early: judge as soon as either outcome is certain.
+        callback: id of the task that runs once after the verdict; None without one.
     """
 
     id: str
@@ -62,6 +63,7 @@ class GroupSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout: float | None = None
     fail_fast: bool = False
     decide_early: bool = False
+    callback: str | None = None
 
 
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -38,7 +38,7 @@ class Compiled:
         upstream: for each task, its parameters that are results of upstream nodes: name -> node.
         bound: encoded bound arguments of the tasks that have mutable ones: each attempt gets its own copy.
         templates: tasks that scheduled instances may be made of, by id.
-        chords: the group of each callback, by the callback's id.
+        chords: of each callback, its group and the parameters that may get its value, by the callback's id.
         unstorable: tasks whose bound arguments cannot be stored, with the error.
         file: the file that defines the workflow.
     """
@@ -52,7 +52,7 @@ class Compiled:
         self.bound: dict[str, Payload] = {}
         self.unstorable: dict[str, PayloadError] = {}
         self.templates = {task.task_id: task for task in workflow.defined}
-        self.chords = {group.callback.task_id: group.task_id for group in groups if group.callback is not None}
+        self.chords: dict[str, tuple[int, list[str]]] = {}
         self.definition = Definition(
             workflow.name,
             workflow.version,
@@ -157,7 +157,7 @@ class Compiled:
         return group_spec(group, name, lambda node: node.task_id)
 
     def _upstream(self, task: Task[Any], node: int) -> dict[str, int]:
-        """The parameters that are results of what the task follows; a callback's first free one is its group's."""
+        """The parameters that are results of what the task follows; a callback's others may be its group's."""
         signature, graph = task.signature, self.graph
         if not signature.names:
             return {}
@@ -166,10 +166,12 @@ class Compiled:
             source = graph.find(name, node)
             if source is not None and name not in task.bound and graph.is_upstream(source, node):
                 found[name] = source
-        group = self.chords.get(task.task_id)
-        if group is not None:
-            free = [name for name in signature.names if name not in found and name not in task.bound]
-            found |= {name: graph.number(group) for name in free[:1]}
+        name = graph.ids[node]
+        for group in graph.before[node]:
+            if graph.is_group(group) and graph.group(group).callback == name:
+                free = [one for one in signature.names if one not in found and one not in task.bound]
+                free.sort(key=signature.optional.__contains__)  # what has no default needs it more
+                self.chords.setdefault(name, (group, free))
         return found
 
 

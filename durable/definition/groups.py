@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from durable.core.policies import GroupExecutionPolicy, make_policy
+from durable.core.policies import FirstSuccessPolicy, GroupExecutionPolicy, make_policy
 from durable.core.results import TaskResult
 from durable.definition.block import open_block
 from durable.definition.checks import check_id, check_seconds
@@ -15,6 +15,8 @@ from durable.definition.expressions import Chain, Linkable, nodes_of
 from durable.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from durable.definition.expressions import Node
     from durable.definition.task import Task
 
@@ -121,7 +123,7 @@ class ParallelGroup(Linkable):
         timeout: float | None = None,
         fail_fast: bool | None = None,
         decide_early: bool | None = None,
-    ) -> ParallelGroup:
+    ) -> Self:
         """Say how the group runs and how it is judged; changes the group and returns it.
 
         Args:
@@ -187,9 +189,57 @@ class ParallelGroup(Linkable):
         return f"<ParallelGroup {self.task_id}>"
 
 
-def parallel(*tasks: Linkable | Iterable[Linkable], name: str | None = None) -> ParallelGroup:
+class RaceGroup(ParallelGroup):
+    """A group whose first member to succeed wins: the others are cancelled, and its value is ``{winner: value}``.
+
+    All members start at once, unless ``max_concurrent`` says less. If none succeeds, the group fails.
+
+    Args:
+        *tasks, name, callback: as for ``ParallelGroup``.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, *tasks: Linkable | Iterable[Linkable], name: str | None = None, callback: Task[Any] | None = None
+    ) -> None:
+        super().__init__(*tasks, name=name, callback=callback)
+        self.policy = FirstSuccessPolicy()
+        self.decide_early = True
+        self.limit = len(self.members) or None
+
+    def with_execution(
+        self,
+        backend: CoordinationBackend | str | None = None,
+        backend_config: Mapping[str, Any] | None = None,
+        policy: Any = None,
+        handler: Any = None,
+        max_concurrent: int | None = None,
+        timeout: float | None = None,
+        fail_fast: bool | None = None,
+        decide_early: bool | None = None,
+    ) -> Self:
+        """Say how the race runs; changes it and returns it. See ``ParallelGroup.with_execution``.
+
+        Raises:
+            DefinitionError: a value that cannot be, or another way to judge it: the first success decides.
+        """
+        ways = {"policy": policy, "handler": handler, "fail_fast": fail_fast, "decide_early": decide_early}
+        given = [f"{name}=" for name, value in ways.items() if value is not None]
+        if given:
+            raise DefinitionError(
+                f"the race {self.task_id!r} takes no {' or '.join(given)}: its first success decides",
+                hint="For another rule use a ParallelGroup",
+            )
+        super().with_execution(backend, backend_config, max_concurrent=max_concurrent, timeout=timeout)
+        return self
+
+
+def parallel(
+    *tasks: Linkable | Iterable[Linkable], name: str | None = None, callback: Task[Any] | None = None
+) -> ParallelGroup:
     """Return a group of the tasks. See ``ParallelGroup``."""
-    return ParallelGroup(*tasks, name=name)
+    return ParallelGroup(*tasks, name=name, callback=callback)
 
 
 def joined(left: Linkable, right: Linkable) -> ParallelGroup:

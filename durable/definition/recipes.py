@@ -38,6 +38,10 @@ class Scheduling:
     Args:
         scheduler: id of the task or of its iteration.
         is_used: whether an id is taken in the run.
+
+    Attributes:
+        jumps: tasks and groups of the definition that are gone to.
+        open: what was scheduled and no finished iteration of a loop has carried yet.
     """
 
     def __init__(self, scheduler: str, is_used: Callable[[str], bool]) -> None:
@@ -46,7 +50,7 @@ class Scheduling:
         self._given: set[str] = set()
         self._parts: list[Fragment] = []
         self._keys: dict[int, str] = {}
-        self._begun = 0
+        self.open: list[Fragment] = []
         self.jumps: dict[str, None] = {}
 
     def add(self, item: Linkable) -> list[str]:
@@ -67,29 +71,26 @@ class Scheduling:
         templates: dict[str, Stored] = {}
         by_value: list[str] = []
         keys = {task: self._template(task, templates, by_value) for task in tasks}
-        self._parts.append(
-            Fragment(
-                tuple(short.values()),
-                tuple(task_spec(task, name=ids[task]) for task in tasks),
-                tuple(group_spec(group, ids[group], ids.__getitem__) for group in groups),
-                tuple((ids[before], ids[after]) for before, after in edges),
-                tuple(_recipe(task, keys[task]) for task in tasks),
-                templates,
-                tuple(by_value),
-                {ids[group]: _stored(group.policy) for group in groups if not is_built_in(group.policy.describe())},
-            )
-        )
         for group in groups:
             group.policy.check(ids[group], [short[line[-1]] for line in group.lines()])
+        part = Fragment(
+            tuple(short.values()),
+            tuple(task_spec(task, name=ids[task]) for task in tasks),
+            tuple(group_spec(group, ids[group], ids.__getitem__) for group in groups),
+            tuple((ids[before], ids[after]) for before, after in edges),
+            tuple(_recipe(task, keys[task]) for task in tasks),
+            templates,
+            tuple(by_value),
+            {ids[group]: _stored(group.policy) for group in groups if not is_built_in(group.policy.describe())},
+        )
+        self._parts.append(part)
+        self.open.append(part)
         return list(ids.values())
 
-    def begin_part(self) -> None:
-        """Begin an iteration of a loop: ``part`` returns what was scheduled from here on."""
-        self._begun = len(self._parts)
-
-    def part(self) -> Fragment | None:
-        """Return what the iteration scheduled; None when it scheduled nothing."""
-        parts = self._parts[self._begun :]
+    def part(self, begun: int) -> Fragment | None:
+        """Return what was scheduled since ``open`` had that many parts, and take it out of ``open``."""
+        parts = self.open[begun:]
+        del self.open[begun:]
         return _whole(parts, ()) if parts else None
 
     def restore(self, fragment: Fragment) -> None:

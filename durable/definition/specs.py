@@ -54,6 +54,7 @@ def group_spec(group: ParallelGroup, name: str, name_of: Callable[[Node], str]) 
         group.timeout,
         group.fail_fast or group.policy.fail_fast,
         group.decide_early,
+        name_of(group.callback) if group.callback is not None else None,
     )
 
 

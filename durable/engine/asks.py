@@ -109,6 +109,8 @@ class Asks:
         else:
             ask.until = self._monotonic() + ask.patience
             self.held.append(ask)
+            if ask.mark:
+                attempt.waits.append(ask.mark)
 
     def committed(self) -> None:
         """Let bodies go on whose events are durable now."""
@@ -126,7 +128,8 @@ class Asks:
         now, held = self._monotonic(), []
         for ask in self.held:
             ended = self._ended(ask)
-            if ended:
+            if ended and ask.mark:
+                ask.attempt.waits.remove(ask.mark)
                 ask.future.set_result(ended)
             elif now < ask.until:
                 held.append(ask)

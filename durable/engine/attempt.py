@@ -48,11 +48,12 @@ class Attempt:
         post: takes the finished attempt when an executor runs it; None when it runs on the driver.
         iteration: the task's iteration, from 1; before: attempts of the iterations before it.
         marks, saved, carried: what earlier attempts recorded, as in the state.
+        waits: marks that the body asked for the end of and was not given it; the driver's.
     """
 
     __slots__ = (
         "asks", "before", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks", "node",
-        "number", "over", "payload", "post", "round", "saved", "task", "view",
+        "number", "over", "payload", "post", "round", "saved", "task", "view", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +78,7 @@ class Attempt:
         self.error: BaseException | None = None
         self.effects: Effects | None = None
         self.over: str | None = None
+        self.waits: list[str] = []
         self.ended = 0
         self.iteration, self.round, self.before = state.iterations.get(node, _FIRST) if state.iterations else _FIRST
         recorded = state.marks.get(node) if state.marks else None
@@ -202,8 +204,7 @@ class Attempt:
             return data.bound
         if data is None:
             return {}
-        upstream = self.code.upstream[task.task_id]
-        free = [name for name in task.signature.names if name not in task.bound and name not in upstream]
+        free = [name for name in task.signature.names if name not in task.bound and self._source(name) is None]
         if not free:
             raise DefinitionError(
                 f"task {task.task_id!r} has no parameter for the next iteration's data", task_id=task.task_id
@@ -260,7 +261,7 @@ class Attempt:
         """
         if name in self.task.bound:
             return False
-        node = self.code.upstream[self.task.task_id].get(name)
+        node = self._source(name)
         if node is not None and self.view.has_value(node):
             return True
         if node is None and name in self.view.channel:
@@ -281,8 +282,17 @@ class Attempt:
             hint="Bind it, give it a default, or have an upstream task set that channel key",
         )
 
-    def _argument(self, name: str) -> Any:
+    def _source(self, name: str) -> int | None:
+        """The node whose result a parameter is; a callback's first one that nothing else gives is its group's."""
         node = self.code.upstream[self.task.task_id].get(name)
+        if node is None and self.code.chords:
+            group, free = self.code.chords.get(self.task.task_id, (None, ()))
+            if name == next((one for one in free if one not in self.view.channel), None):
+                return group
+        return node
+
+    def _argument(self, name: str) -> Any:
+        node = self._source(name)
         if node is not None:
             return self.view.value(node)
         return self.view.read_channel(name, self.view.channel[name])

@@ -165,8 +165,7 @@ class Drive:
                 continue
             elif decision.judge:
                 commit()
-                for group, early in decision.judge:
-                    self.verdicts.give(group, early)
+                self._judge(decision.judge)
                 continue
             elif decision.open or decision.skip:
                 self._open_and_skip(decision)
@@ -194,6 +193,14 @@ class Drive:
         for node in decision.skip:
             self.journal.emit("GroupSkipped" if graph.is_group(node) else "TaskSkipped", graph.ids[node], data=data)
 
+    def _judge(self, ripe: list[tuple[int, bool]]) -> None:
+        """Judge groups, each after what the verdicts before it lead to: of a race, two members may not both win."""
+        for place, (group, early) in enumerate(ripe, 1):
+            self.verdicts.give(group, early)
+            if self.frontier.to_judge:
+                self.frontier.judge_later(later for later, _ in ripe[place:])
+                return
+
     def _start(self, node: int) -> Attempt:
         number = self.state.attempts[node] + 1
         task_id = self.state.graph.ids[node]
@@ -212,6 +219,8 @@ class Drive:
         return self.code.tasks[task_id]
 
     def _fire(self, due: list[tuple[int, str]]) -> None:
+        if due:
+            self._read_inbox()  # what was sent in time counts, although nobody has looked at it yet
         for node, mark in due:
             if node == RUN:
                 self.recorder.run_deadline_passed()

@@ -7,8 +7,9 @@ import logging
 from durable.context.staged import Write
 from durable.core.events import encode_fields
 from durable.core.marks import find
+from durable.core.transitions import ENDED
 from durable.engine.journal import Journal
-from durable.messages import ANSWER, SIGNAL, Body, body_of
+from durable.messages import ANSWER, SIGNAL, SIGNAL_ID, Body, body_of
 from durable.payloads import decode, encode
 from durable.store import Message
 
@@ -37,27 +38,32 @@ class Inbox:
         if message.kind == SIGNAL:
             self._signal(message, body_of(message))
         else:
-            self._answer(body_of(message))
+            self._answer(message, body_of(message))
         return True
+
+    def _alive(self, node: int) -> bool:
+        """Whether the task may still see an answer."""
+        return self._journal.state.nodes[node] not in ENDED
 
     def _signal(self, message: Message, body: Body) -> None:
         fields = {
             "name": body.name,
-            "id": message.id,
+            "id": message.id.removeprefix(SIGNAL_ID),
             "preview": body.preview,
             "actor": body.actor,
             "reason": body.reason,
         }
         self._journal.emit("SignalReceived", data=encode_fields(fields), payload=body.payload)
 
-    def _answer(self, body: Body) -> None:
+    def _answer(self, message: Message, body: Body) -> None:
         """Record an answer and write it where the question says; one that comes too late is dropped."""
         from durable.human.questions import channel_writes, decode_request
 
         journal, state = self._journal, self._journal.state
         request = state.requests.get(body.name)
         mark = find(state.marks.get(request[0]), request[1]) if request is not None else None
-        if request is None or mark is None or mark.seq != request[2] or not mark.waits:
+        in_time = mark is not None and mark.waits and (not mark.due or message.time <= mark.due)
+        if request is None or mark is None or mark.seq != request[2] or not in_time or not self._alive(request[0]):
             _log.warning("run %s: an answer to %r came too late and is dropped", state.run_id, body.name)
             return
         node, path, seq, _ = request

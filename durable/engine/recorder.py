@@ -123,8 +123,9 @@ class Recorder:
         return None
 
     def _suspended(self, attempt: Attempt) -> None:
-        waiting = self._journal.state.open_waits(attempt.node)
-        data = encode_fields({"waiting": waiting})
+        # What came after the body was unwound, and before this is recorded, must wake the task.
+        waiting = dict.fromkeys([*attempt.waits, *self._journal.state.open_waits(attempt.node)])
+        data = encode_fields({"waiting": list(waiting)})
         self._journal.emit("TaskSuspended", attempt.task.task_id, attempt.number, data)
 
     def _cancel(self, attempt: Attempt, why: str) -> None:
@@ -153,7 +154,9 @@ class Recorder:
             self._deadline_passed(node)
             return
         found = find(state.marks.get(node), mark)
-        kind = "TimerFired" if found is not None and found.kind == TIMER else "WaitExpired"
+        if found is None or not found.waits:
+            return  # what it waited for came in the last moment
+        kind = "TimerFired" if found.kind == TIMER else "WaitExpired"
         self._journal.emit(kind, name, number, encode_fields({"mark": mark}))
 
     def run_deadline_passed(self) -> None:

@@ -10,6 +10,7 @@ from durable.core.policies.rules import (
     AtLeastNGroupPolicy,
     BestEffortGroupPolicy,
     CriticalGroupPolicy,
+    FirstSuccessPolicy,
     MaxFailuresPolicy,
     MinSuccessRatePolicy,
     StrictGroupPolicy,
@@ -76,6 +77,7 @@ _BUILT_IN: dict[str, Any] = {
         MinSuccessRatePolicy,
         CriticalGroupPolicy,
         MaxFailuresPolicy,
+        FirstSuccessPolicy,
     )
 }
 

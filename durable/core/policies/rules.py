@@ -176,3 +176,18 @@ class MaxFailuresPolicy(GroupExecutionPolicy):
 
     def describe(self) -> Any:
         return {"type": self.type, "max_failures": self.max_failures}
+
+
+class FirstSuccessPolicy(GroupExecutionPolicy):
+    """One member must succeed. In a group that decides early, the first one does, and what still runs is cancelled."""
+
+    type = "first_success"
+
+    def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Results, context: Any) -> None:
+        self._validate_group_results(group_id, tasks, results)
+        if not succeeded_of(results):
+            failed = failed_of(results)
+            self._fail(group_id, f"none of its {len(results)} members succeeded: {reasons(failed, results)}", results)
+
+    def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
+        return True if succeeded_of(results) else None if remaining else False
