@@ -10,19 +10,23 @@ import contextlib
 import contextvars
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from threading import Thread, current_thread, main_thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from durable.context.current import current_context
 from durable.engine.stop import StopSignals
 from durable.executors.loop import LoopExecutor
 from durable.messages import CANCEL, make_message
 
 if TYPE_CHECKING:
     from durable.engine.drive import Drive
+    from durable.run import Run
 
 T = TypeVar("T")
+
+_CANCELLED = "the caller was cancelled"
 
 
 class Control:
@@ -30,43 +34,64 @@ class Control:
 
     Args:
         loop: the caller's event loop.
+
+    Attributes:
+        run: the handle on the run, once its drive is over.
+        stopping: whether the drive was asked to stop.
+        signal: the number of the signal that asked for it; None when it was none.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.run: Run | None = None
+        self.stopping = False
+        self.signal: int | None = None
         self._loop = loop
         self._drive: Drive | None = None
-        self._stop: str | None = None
-        self._cancelled = False
+        self._tell: list[Callable[[Drive], None]] = []
 
     def executor(self) -> LoopExecutor:
         """Make the executor that runs coroutines on the caller's loop."""
         return LoopExecutor(self._loop)
 
     def on_drive(self, drive: Drive) -> None:
-        """Take the drive, which is about to begin."""
+        """Take the drive, which is about to begin; on the driver's thread."""
+        drive.inlines = False  # a driver that is in a body could not be told anything
         self._drive = drive
-        if self._cancelled:
-            self.cancel()
-        if self._stop is not None:
-            drive.request_stop(self._stop)
+        while self._tell:
+            self._tell.pop(0)(drive)
 
-    def stop(self, reason: str) -> None:
-        """Ask the drive for a graceful stop."""
-        self._stop = reason
-        if self._drive is not None:
-            self._drive.request_stop(reason)
+    def stop(self, reason: str, grace: float | None = None) -> None:
+        """Ask the drive for a graceful stop.
+
+        Args:
+            reason: recorded.
+            grace: seconds that running bodies get; None for the drive's own.
+        """
+        self.stopping = True
+        self._ask(lambda drive: drive.request_stop(reason, grace))
 
     def cancel(self) -> None:
         """Have the run cancelled."""
-        self._cancelled = True
+
+        def tell(drive: Drive) -> None:
+            drive.tell(make_message(secrets.token_hex(8), CANCEL, drive.clock.now(), reason=_CANCELLED))
+
+        self._ask(tell)
+
+    def cancel_what_rests(self) -> None:
+        """Cancel the run if its drive ended before it could be told, and without an end of the run."""
+        if self.run is not None and self.run.status in ("suspended", "interrupted"):
+            self.run.cancel(_CANCELLED)
+
+    def _ask(self, what: Callable[[Drive], None]) -> None:
+        """Tell the drive now, or as soon as there is one. Asking twice, when it has just come, does no harm."""
+        self._tell.append(what)
         if self._drive is not None:
-            now = self._drive.clock.now()
-            reason = "the caller was cancelled"
-            self._drive.tell(make_message(secrets.token_hex(8), CANCEL, now, reason=reason))
+            what(self._drive)
 
 
-async def drive_in_thread(begin: Callable[[Control], T]) -> T:
-    """Drive a run on a thread of its own, and return what that returns.
+async def start_in_thread(begin: Callable[[Control], Run]) -> Run:
+    """Drive a run on a thread of its own, and return the handle on it.
 
     Args:
         begin: begins or resumes the run and drives it; called on the thread, with the context variables of
@@ -77,33 +102,117 @@ async def drive_in_thread(begin: Callable[[Control], T]) -> T:
         KeyboardInterrupt, SystemExit: a signal stopped the drive gracefully; the run can be resumed.
         Exception: whatever ``begin`` raises.
     """
+    control = Control(asyncio.get_running_loop())
+    try:
+        return await _drive(begin, lambda run: run, control)
+    except BaseException:
+        if control.run is not None:
+            control.run.close()
+        raise
+
+
+async def execute_in_thread(begin: Callable[[Control], Run]) -> Any:
+    """Do the same, but return the run's result, or raise its failure, and close the handle."""
+    control = Control(asyncio.get_running_loop())
+    try:
+        return await _drive(begin, lambda run: run.result(), control)
+    finally:
+        if control.run is not None:
+            control.run.close()
+
+
+async def _drive(begin: Callable[[Control], Run], look: Callable[[Run], T], control: Control) -> T:
     loop = asyncio.get_running_loop()
-    control = Control(loop)
     done: asyncio.Future[T] = loop.create_future()
     context = contextvars.copy_context()
 
     def drive() -> None:
         settle: Callable[[], None]
         try:
-            settle = partial(done.set_result, begin(control))
+            control.run = begin(control)
+            settle = partial(done.set_result, look(control.run))
         except BaseException as error:
             settle = partial(done.set_exception, error)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle)
 
-    with StopSignals(control.stop, lambda: False, also=_is_runners) as signals:
-        Thread(target=context.run, args=(drive,), name="durable-driver", daemon=True).start()
+    with _stopped_by_signals(control):
+        thread = Thread(target=context.run, args=(drive,), name="durable-driver", daemon=True)
+        thread.start()
         try:
-            value = await asyncio.shield(done)
-        except asyncio.CancelledError:
-            control.cancel()
             await asyncio.wait({done})
+        except asyncio.CancelledError:
+            await _wind_up(control, done)
             raise
-    if signals.received == signal.SIGINT:
+        finally:
+            thread.join()
+    failure = done.exception()
+    _raise_signal(control)
+    if failure is not None:
+        raise failure
+    return done.result()
+
+
+async def _wind_up(control: Control, done: asyncio.Future[Any]) -> None:
+    """End the run as its caller's cancellation asks, and wait for the drive to be over, whoever cancels again."""
+    around = current_context()
+    if around is not None and around.cancelled:
+        # The caller is a body that its own run has given up. It may get another attempt, which then goes on here.
+        control.stop("the task around it ended", grace=0.0)
+    elif not control.stopping:
+        control.cancel()
+    while not done.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({done})
+    done.exception()  # looked at: nobody is told of it any more
+    if not control.stopping:
+        control.cancel_what_rests()
+
+
+_stoppable: dict[Control, None] = {}
+_signals: StopSignals | None = None
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(control: Control) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop the drive: the first drive takes the handlers, the last one puts them back."""
+    global _signals
+    if current_thread() is not main_thread():
+        yield
+        return
+    if _signals is None:
+        _signals = StopSignals(_stop_all, lambda: False, also=_is_runners)
+        _signals.__enter__()
+    _stoppable[control] = None
+    if _signals.received is not None:  # the others are stopping
+        _stop(control, _signals.received)
+    try:
+        yield
+    finally:
+        del _stoppable[control]
+        if not _stoppable:
+            _signals.__exit__()
+            _signals = None
+
+
+def _stop_all(_name: str) -> None:
+    for control in list(_stoppable):
+        if _signals is not None and _signals.received is not None:
+            _stop(control, _signals.received)
+
+
+def _stop(control: Control, number: int) -> None:
+    control.signal = number
+    control.stop(signal.Signals(number).name)
+
+
+def _raise_signal(control: Control) -> None:
+    """Raise what the signal means to the caller. Inside of another run's body that run raises it."""
+    if control.signal is None or current_context() is not None:
+        return
+    if control.signal == signal.SIGINT:
         raise KeyboardInterrupt("the run was interrupted and can be resumed")
-    if signals.received is not None:
-        raise SystemExit(128 + signals.received)
-    return value
+    raise SystemExit(128 + control.signal)
 
 
 def _is_runners(handler: object) -> bool:

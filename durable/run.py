@@ -101,13 +101,13 @@ class Run:
         return results(view.state, view)
 
     def task_results(self, group_id: str) -> dict[str, TaskResult]:
-        """Return the TaskResult of each member of a group, by member id."""
+        """Return the TaskResult of each member of a group, by the member's short id."""
         view = self.view()
         graph = view.state.graph
         node = graph.number(group_id)
         if not graph.is_group(node):
             raise DefinitionError(f"{group_id!r} is a task, not a group", run_id=self.run_id)
-        return {graph.ids[line[-1]]: view.task_result(line) for line in graph.members[node]}
+        return {graph.name(line[-1]): view.task_result(line) for line in graph.members[node]}
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """Yield the run's events in order, those with ``seq > after``."""
@@ -142,6 +142,7 @@ class Run:
         observers: Iterable[Observer] = (),
         grace: float = GRACE_SECONDS,
         stays: bool = False,
+        _control: Control | None = None,
     ) -> Run:
         """Go on with the run to its end and return it; like ``Workflow.resume``, but never raises its failure.
 
@@ -160,7 +161,7 @@ class Run:
         workflow = workflow or self.workflow or self._load_workflow(info)
         self.workflow = workflow
         asked = {"actor": actor, "reason": reason}
-        host = _host(self.store, observers, grace, stays)
+        host = _host(self.store, observers, grace, stays, _control)
         return self._took(
             lifecycle.resume(host, self.run_id, workflow, policy=policy, accept=accept_changes, asked=asked)
         )

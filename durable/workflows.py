@@ -14,7 +14,29 @@ from durable.definition.task import Task
 from durable.run import Run, open_run, resume_workflow, start_run
 
 if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
     from durable.asynchronous import Control
+
+    class StartOptions(TypedDict, total=False):
+        """Options of ``Workflow.execute`` and ``Workflow.start``."""
+
+        run_id: str | None
+        store: Any
+        initial: Mapping[str, Any] | None
+        max_steps: int | None
+        deadline: float | None
+        checkpoint_dir: str | os.PathLike[str] | None
+
+    class ResumeOptions(TypedDict, total=False):
+        """Options of ``Workflow.resume``."""
+
+        store: Any
+        policy: Any
+        accept_changes: bool
+        actor: str | None
+        reason: str | None
+        checkpoint_dir: str | os.PathLike[str] | None
 
 
 class Workflow(Blueprint):
@@ -72,23 +94,31 @@ class Workflow(Blueprint):
         ) as run:
             return run.result()
 
-    async def aexecute(self, start: str | Task[Any] | None = None, **options: Any) -> Any:
+    async def aexecute(self, start: str | Task[Any] | None = None, **options: Unpack[StartOptions]) -> Any:
         """Do what ``execute`` does without blocking the event loop: coroutine bodies run on it.
 
-        When the caller is cancelled, the run is cancelled and recorded so.
+        When the caller is cancelled, the run is cancelled and recorded so. SIGINT and SIGTERM interrupt it.
 
         Args:
-            start, **options: as for ``execute``.
+            start, **options: as for ``execute``: ``run_id``, ``store``, ``initial``, ``max_steps``,
+                ``deadline`` (seconds), ``checkpoint_dir``.
+
+        Raises:
+            As ``execute``; asyncio.CancelledError when the caller was cancelled.
         """
-        run = await self.astart(start, **options)
-        with run:
-            return run.result()
+        from durable.asynchronous import execute_in_thread
 
-    async def astart(self, start: str | Task[Any] | None = None, **options: Any) -> Run:
-        """Do what ``start`` does without blocking the event loop. See ``aexecute``."""
-        from durable.asynchronous import drive_in_thread
+        return await execute_in_thread(lambda control: self.start(start, _control=control, **options))
 
-        return await drive_in_thread(lambda control: self.start(start, _control=control, **options))
+    async def astart(self, start: str | Task[Any] | None = None, **options: Unpack[StartOptions]) -> Run:
+        """Do what ``start`` does without blocking the event loop. See ``aexecute``.
+
+        Args:
+            start, **options: as for ``aexecute``.
+        """
+        from durable.asynchronous import start_in_thread
+
+        return await start_in_thread(lambda control: self.start(start, _control=control, **options))
 
     def start(
         self,
@@ -150,6 +180,21 @@ class Workflow(Blueprint):
             reason=reason,
         ) as run:
             return run.result()
+
+    async def aresume(self, run_id: str | None = None, **options: Unpack[ResumeOptions]) -> Any:
+        """Do what ``resume`` does without blocking the event loop: coroutine bodies run on it. See ``aexecute``.
+
+        Args:
+            run_id, **options: as for ``resume``: ``store``, ``policy``, ``accept_changes``, ``actor``,
+                ``reason``, ``checkpoint_dir``.
+        """
+        from durable.asynchronous import execute_in_thread
+
+        given: dict[str, Any] = dict(options)
+        store = self._store(given.pop("store", None), given.pop("checkpoint_dir", None))
+        return await execute_in_thread(
+            lambda control: resume_workflow(self, run_id, store=store, _control=control, **given)
+        )
 
     def plan(self, run_id: str, *, store: Any = None, checkpoint_dir: str | os.PathLike[str] | None = None) -> Plan:
         """Say what a resume of the run with this workflow would do, without doing it."""

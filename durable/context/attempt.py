@@ -270,6 +270,7 @@ class TaskExecutionContext:
         channel_key: str | None = None,
         form_schema: Any = None,
         title: str | None = None,
+        form_step: str | None = None,
     ) -> Any:
         """Ask a person, wait for the answer and return it as a ``FeedbackResponse``.
 
@@ -283,6 +284,7 @@ class TaskExecutionContext:
             channel_key: the channel key that the answer is written to.
             form_schema: a JSON Schema that the answer must fit.
             title: a short heading for people.
+            form_step: for human steps: the answer is written to this channel key, its fields below it.
 
         Raises:
             DefinitionError: a question that cannot be asked.
@@ -293,7 +295,7 @@ class TaskExecutionContext:
 
         request = make_request(
             request_id, feedback_type, message, options=options, title=title, form_schema=form_schema,
-            channel_key=channel_key, expires_in=expires_in,
+            channel_key=channel_key, expires_in=expires_in, form_step=form_step,
         )  # fmt: skip
         return request_feedback(self, request, LIVE_WAIT if timeout is None else timeout)
 
@@ -317,6 +319,12 @@ class TaskExecutionContext:
         """Take only these successors, by id; None leaves it as it is."""
         if taken is not None and not self._goto:
             self._effects.taken = list(taken)
+
+    @property
+    def has_chosen(self) -> bool:
+        """Whether the body itself said what follows: another iteration, another task, or the end of the run."""
+        found = self._effects
+        return self._goto or found.again or found.terminates or found.cancels is not None
 
     @property
     def cancels(self) -> str | None:

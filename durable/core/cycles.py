@@ -25,7 +25,7 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
     waits = graph.needs[begin:] + [0] * count
     after: list[Sequence[int]] = [[target - begin for target in graph.after[begin + node]] for node in range(count)]
     after += [()] * count
-    groups = {node - begin: lines for node, lines in graph.members.items() if node >= begin}
+    groups = {node: graph.members[begin + node] for node in range(count) if graph.grouped[begin + node]}
     for group, lines in groups.items():
         after[count + group] = after[group]
         after[group] = [line[0] - begin for line in lines] or [count + group]

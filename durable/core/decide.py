@@ -143,7 +143,7 @@ class Frontier:
     def _started(self, node: int) -> None:
         self.lanes.went_live(node)
         self.asleep.discard(node)
-        if self.state.deadlines:
+        if self.state.deadlines or self.state.marks:
             self.timers.started(node)
 
     def _succeeded(self, node: int) -> None:
@@ -188,6 +188,7 @@ class Frontier:
         self.blocked += bytes(count)
         self.member_done += bytes(count)
         for target in graph.jumped:
+            self.stale = self.stale or not self.waiting[target]  # it was offered already, and must wait now
             self.waiting[target] += 1
         for node in range(begin, begin + count):
             if graph.grouped[node]:
@@ -250,8 +251,10 @@ class Frontier:
         status = self.state.nodes[node]
         if self.waiting[node] or self.blocked[node] or status not in STARTABLE:
             return
-        if status == SUSPENDED and node not in self.state.woken:
-            return
+        if status == SUSPENDED:
+            if node not in self.state.woken or node not in self.asleep:
+                return  # not before something comes, and only once when several things do
+            self.asleep.discard(node)
         if not self.taken[node] and self.graph.needs[node]:
             self.to_skip.append(node)
         elif self.graph.grouped[node]:

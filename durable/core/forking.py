@@ -183,6 +183,9 @@ class Selection:
         name = graph.ids[group]
         if name in self.again or name in self.judged_again:
             return
+        if not self._survey.state.started[group]:  # it was skipped, with everything inside of it
+            self._redo(name)
+            return
         self.judged_again.add(name)
         inside = set(graph.subtree(group))
         targets = set(graph.after[group])

@@ -14,7 +14,13 @@ from durable.core.cycles import refuse_cycles
 from durable.core.specs import INTERRUPTION_LIMIT, Definition, Fragment, GroupSpec, Recipe, Stored, TaskSpec
 from durable.errors import DefinitionError
 
-__all__ = ["Definition", "Fragment", "Graph", "GroupSpec", "TaskSpec"]
+ROOT = -1
+"""The lane of tasks outside of groups, which run one after another."""
+
+COROUTINES = -2
+"""The lane of coroutines outside of groups, which do not stand in each other's way."""
+
+__all__ = ["COROUTINES", "ROOT", "Definition", "Fragment", "Graph", "GroupSpec", "TaskSpec"]
 
 
 class Graph:
@@ -34,7 +40,7 @@ class Graph:
         scheduled: the nodes that a node scheduled.
         short: short ids of scheduled nodes; recipes: how scheduled tasks are made; policies: of scheduled groups,
             where a description does not suffice.
-        coroutines: tasks whose body is a coroutine.
+        lane: where a node competes for room: its group, or outside of groups ROOT or COROUTINES.
         deadlines: seconds that a task has from its first start, for those that have a deadline.
         fragments: what was scheduled, as ``(scheduler, fragment)``.
         jumps: edges that were added to nodes of the definition, as ``(scheduler, target)``; jumped: the targets of
@@ -61,7 +67,7 @@ class Graph:
         self.short: dict[int, str] = {}
         self.recipes: dict[int, tuple[Fragment, Recipe]] = {}
         self.policies: dict[int, Stored] = {}
-        self.coroutines: set[int] = set()
+        self.lane: list[int] = []
         self.deadlines: dict[int, float] = {}
         self.fragments: list[tuple[str, Fragment]] = []
         self.jumps: set[tuple[str, str]] = set()
@@ -204,7 +210,8 @@ class Graph:
 
     def ordered(self) -> list[int]:
         """All nodes in definition order, each group where its first member stands."""
-        return sorted(range(len(self.ids)), key=self._place)
+        nodes = range(len(self.ids))
+        return sorted(nodes, key=self.place) if self.members else list(nodes)
 
     def topological(self) -> list[int]:
         """All nodes, each after what it follows and each group before its members; else in definition order."""
@@ -223,7 +230,8 @@ class Graph:
                     heappush(free, (place[target], target))
         return order
 
-    def _place(self, node: int) -> tuple[int, int, int]:
+    def place(self, node: int) -> tuple[int, int, int]:
+        """Where a node stands in definition order: sorts before what stands behind it."""
         if not self.grouped[node]:
             return node, 1, 0
         return min((inner for inner in self.subtree(node) if not self.grouped[inner]), default=node), 0, -node
@@ -247,10 +255,13 @@ class Graph:
             column += [value] * count
         self.before += [[] for _ in range(count)]
         self.after += [[] for _ in range(count)]
-        self.coroutines.update(node for node, spec in enumerate(tasks, begin) if spec.coroutine)
         self.deadlines |= {node: spec.deadline for node, spec in enumerate(tasks, begin) if spec.deadline is not None}
         for number, group in enumerate(groups, begin + len(tasks)):
             self._add_group(number, group)
+        self.lane += self.parent[begin:]
+        for node, spec in enumerate(tasks, begin):
+            if spec.coroutine and self.parent[node] < 0:
+                self.lane[node] = COROUTINES
         for source, target in dict.fromkeys(edges):
             self._add_edge(self.number(source), self.number(target))
         refuse_cycles(self, begin)

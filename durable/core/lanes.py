@@ -10,15 +10,10 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 
-from durable.core.graph import GroupSpec
+from durable.core.graph import COROUTINES, ROOT
+from durable.core.specs import GroupSpec
 from durable.core.state import RunState
 from durable.core.transitions import INTERRUPTED, PENDING, SUSPENDED, WAITING
-
-ROOT = -1
-"""The lane of tasks outside of groups, which run one after another."""
-
-COROUTINES = -2
-"""The lane of coroutines outside of groups, which do not stand in each other's way."""
 
 UNLIMITED = 1 << 30
 
@@ -59,11 +54,6 @@ class Lanes:
         """Make the lane of a group."""
         self._limits[group] = _limit(self._graph.group(group), self._default_limit)
 
-    def lane(self, node: int) -> int:
-        """The lane of a task."""
-        parent = self._graph.parent[node]
-        return COROUTINES if parent < 0 and self._graph.coroutines and node in self._graph.coroutines else parent
-
     def enqueue(self, node: int) -> None:
         """Let a task start as soon as its lane has room, or once its back-off is over."""
         if self._state.nodes[node] == WAITING:
@@ -73,7 +63,7 @@ class Lanes:
 
     def went_live(self, node: int) -> None:
         """Take note that a task was started."""
-        lane = self.lane(node)
+        lane = self._graph.lane[node]
         self.live.add(node)
         self.busy[lane] = self.busy.get(lane, 0) + 1
 
@@ -81,7 +71,7 @@ class Lanes:
         """Take note that a task, if it was running, does not run any more."""
         if node in self.live:
             self.live.remove(node)
-            self.busy[self.lane(node)] -= 1
+            self.busy[self._graph.lane[node]] -= 1
             if node == self.alone:
                 self.alone = None
 
@@ -115,7 +105,7 @@ class Lanes:
         return None
 
     def _enqueue(self, node: int) -> None:
-        lane = self.lane(node)
+        lane = self._graph.lane[node]
         queue = self.queues.get(lane)
         if queue is None:
             self.queues[lane] = deque((node,))
@@ -166,7 +156,7 @@ class Lanes:
         for node in reversed(start[allowed:]):
             if node == self.alone:
                 self.alone = None
-            self.queues.setdefault(self.lane(node), deque()).appendleft(node)
+            self.queues.setdefault(self._graph.lane[node], deque()).appendleft(node)
         del start[allowed:]
 
 

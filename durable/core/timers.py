@@ -40,17 +40,21 @@ class Timers:
             heappush(self.heap, (mark.due, node, path))
 
     def started(self, node: int) -> None:
-        """Take in the deadline of a task that has just started."""
+        """Take in the deadline of a task that has just started, and the waits that an earlier attempt began."""
         due = self._state.deadlines.get(node)
         if due is not None:
             heappush(self.heap, (due, node, ""))
+        for path in self._state.open_waits(node) if node in self._state.marks else ():
+            self.began(node, path)
 
     def over(self, now: int) -> Iterator[tuple[int, str]]:
         """Take out and yield what is over: a node with a mark, or with "" for its deadline."""
+        last = None
         while self.heap and self.heap[0][0] <= now:
             entry = heappop(self.heap)
-            if self._holds(entry):
+            if entry != last and self._holds(entry):  # one may be there for each attempt
                 yield entry[1:]
+            last = entry
 
     def next(self) -> int | None:
         """When the next one is over, microseconds since 1970; None when there is none."""

@@ -8,14 +8,18 @@ from typing import Any
 from durable.errors import DefinitionError
 
 
+MAX_ID = 500
+"""Characters of an id."""
+
+
 def check_id(name: Any) -> str:
     """Return a task's or group's id if it can be one.
 
     Raises:
         DefinitionError: it is empty, too long, not a text, or holds control characters.
     """
-    if not isinstance(name, str) or not name or len(name) > 500 or not name.isprintable():
-        raise DefinitionError(f"an id is a printable text of 1 to 500 characters, not {name!r}")
+    if not isinstance(name, str) or not name or len(name) > MAX_ID or not name.isprintable():
+        raise DefinitionError(f"an id is a printable text of 1 to {MAX_ID} characters, not {name!r}")
     return name
 
 

@@ -96,7 +96,9 @@ class Compiled:
             return [line[-1] for line in live.lines()], live.route
         if name not in self.policies:
             self.adopt(graph, group)
-        return [self._member(graph, line[-1]) for line in graph.members[group]], None
+        template = self.groups.get(graph.name(group))  # the group of a class definition that this is another round of
+        route = template.route if template is not None else None
+        return [self._member(graph, line[-1]) for line in graph.members[group]], route
 
     def put_broken(self, name: str, error: Exception) -> None:
         """Let a task whose code cannot be found raise that when it runs."""
@@ -114,6 +116,12 @@ class Compiled:
         if name not in self.tasks:
             self.adopt(graph, node)
         return self.tasks[name].instance(graph.name(node), self.tasks[name].bound)
+
+    def rewire(self, graph: Graph, node: int) -> None:
+        """Resolve a task's parameters anew: a jump leads to it, or to what it follows."""
+        name = graph.ids[node]
+        self.graph = graph
+        self.upstream[name] = self._upstream(self.tasks[name], node)
 
     def adopt(self, graph: Graph, node: int) -> None:
         """Make live code of a node that was scheduled: its task, or its group's policy.

@@ -24,6 +24,10 @@ class Linkable:
 
     __slots__ = ()
 
+    def node(self) -> Node:
+        """The task or group that the item stands for; a chain has several."""
+        return self  # type: ignore[return-value]
+
     def settle(self) -> None:
         """Take note that the item was linked, so that ``|`` does not grow it any more."""
 
@@ -66,8 +70,12 @@ def nodes_of(item: Any) -> tuple[Node, ...]:
     """
     if isinstance(item, Chain):
         return item.nodes
+    if isinstance(item, type) and issubclass(item, Linkable):
+        from durable.definition.steps import made_step  # steps are linkable themselves
+
+        item = made_step(item)
     if isinstance(item, Linkable):
-        return (item,)  # type: ignore[return-value]
+        return (item.node(),)
     hint = (
         "Did you forget @task?" if callable(item) else "Link tasks, groups and chains; for a list use parallel(*tasks)"
     )

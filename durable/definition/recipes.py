@@ -17,6 +17,7 @@ from durable.core.graph import Graph
 from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
 from durable.core.specs import Fragment, Recipe, Stored
 from durable.definition.blueprint import Blueprint
+from durable.definition.checks import MAX_ID
 from durable.definition.specs import group_spec, task_spec
 from durable.definition.task import Task
 from durable.errors import PayloadError
@@ -62,12 +63,11 @@ class Scheduling:
         """
         from durable.definition.compile import taken  # compile makes live tasks of recipes
 
-        blueprint = Blueprint("scheduled")
-        blueprint.add(item)
+        blueprint = getattr(item, "blueprint", None) or Blueprint("scheduled").add(item)
         tasks, groups, edges = taken(blueprint, None)
         nodes: list[Node] = [*tasks, *groups]
         short = {node: self._short(node.task_id) for node in nodes}
-        ids = {node: self._prefix + name for node, name in short.items()}
+        ids = {node: _id(self._prefix + name) for node, name in short.items()}
         templates: dict[str, Stored] = {}
         by_value: list[str] = []
         keys = {task: self._template(task, templates, by_value) for task in tasks}
@@ -119,10 +119,10 @@ class Scheduling:
 
     def _short(self, name: str) -> str:
         found, number = name, 1
-        while self._prefix + found in self._given or self._is_used(self._prefix + found):
+        while _id(self._prefix + found) in self._given or self._is_used(_id(self._prefix + found)):
             number += 1
             found = f"{name}#{number}"
-        self._given.add(self._prefix + found)
+        self._given.add(_id(self._prefix + found))
         return found
 
 
@@ -199,6 +199,13 @@ def _prefix(scheduler: str) -> str:
     if len(scheduler) > _LONGEST:
         return f"{scheduler[: _LONGEST // 2]}…{sha256(scheduler.encode()).hexdigest()[:12]}/"
     return f"{scheduler}/"
+
+
+def _id(name: str) -> str:
+    """The id itself; of one that is longer than an id may be, its begin and a digest."""
+    if len(name) <= MAX_ID:
+        return name
+    return f"{name[: MAX_ID - 20]}…{sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _stored(value: object) -> Stored:

@@ -14,7 +14,7 @@ from durable.core.retry import RetryPolicy
 from durable.definition.block import open_block
 from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Linkable
-from durable.definition.signature import signature_of
+from durable.definition.signature import Signature, signature_of
 from durable.errors import DefinitionError
 
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200
@@ -57,6 +57,7 @@ class Task(Linkable, Generic[F]):
         max_cycles: int | None = None,
         version: str | None = None,
         route: Callable[[Any], Sequence[str] | None] | None = None,
+        signature: Signature | None = None,
     ) -> None:
         if not callable(fn):
             raise DefinitionError(f"a task needs a function, not {fn!r}")
@@ -79,7 +80,7 @@ class Task(Linkable, Generic[F]):
         self.route = route
         self.version = version
         self.bound = {}
-        self.signature = signature_of(fn, inject_context)
+        self.signature = signature or signature_of(fn, inject_context)
 
     @property
     def id(self) -> str:
@@ -134,7 +135,9 @@ class Task(Linkable, Generic[F]):
         return f"<Task {self.task_id}>"
 
 
-_SETTINGS = ("inject_context", "retry", "timeout", "deadline", "max_cycles", "version", "route")
+_SETTINGS = ("inject_context", "retry", "timeout", "deadline", "max_cycles", "version", "route", "signature")
+"""What is pickled with a task's code. The signature too: a function that refers to its own task is unpickled as an
+empty shell first, of which nothing can be read."""
 
 
 def _flags(fn: Any) -> int:

@@ -16,6 +16,7 @@ from durable.core.marks import Marks, copied
 from durable.core.transitions import PENDING
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
+from durable.engine.stop import BrokenOff
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, PayloadError, UnresolvedParameter, UpstreamUnavailable
 from durable.payloads import Payload, decode, encode
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.context.port import Draft
-    from durable.context.staged import Prompt
     from durable.engine.asks import Asks
 
 _NO_MARKS: Marks = {}
@@ -103,7 +103,7 @@ class Attempt:
         try:
             self._keep(await self._run())
         except BaseException as error:
-            self._failed(error)
+            self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
         self._finish()
@@ -126,11 +126,6 @@ class Attempt:
     def cancels(self) -> str | None:
         """Why the run is to be cancelled now that the attempt is over."""
         return self.context.cancels if self.context is not None else None
-
-    @property
-    def prompts(self) -> Sequence[Prompt]:
-        """The prompts that the body has rendered, whatever came of it."""
-        return self.context.prompts if self.context is not None else ()
 
     # The context's port.
 
@@ -296,3 +291,11 @@ class Attempt:
         if node is not None:
             return self.view.value(node)
         return self.view.read_channel(name, self.view.channel[name])
+
+
+def _cancelled_from_outside(error: BaseException) -> bool:
+    """Whether a coroutine was cancelled as a task: its event loop is shut down. The engine's own cancels come later."""
+    import asyncio
+
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -69,6 +69,9 @@ class Drive:
         default_limit: tasks of a group that run at once when it does not say.
         grace: seconds that running bodies get after a request to stop.
         stays: wait for whatever the run waits for instead of suspending it.
+
+    Attributes:
+        inlines: whether a body may run on the driver when nothing else needs it meanwhile.
     """
 
     def __init__(
@@ -100,13 +103,21 @@ class Drive:
         self._default_limit = default_limit
         self._grace = grace
         self._stays = stays
+        self.inlines = True
         self._inline = False
         self._stopping: str | None = None
         self._stop_by = 0.0
         self._ending: Message | None = None
 
-    def request_stop(self, reason: str) -> None:
-        """Ask for a graceful stop, from any thread."""
+    def request_stop(self, reason: str, grace: float | None = None) -> None:
+        """Ask for a graceful stop, from any thread.
+
+        Args:
+            reason: recorded.
+            grace: seconds that running bodies get; None for the drive's own.
+        """
+        if grace is not None:
+            self._grace = grace
         self._arrived.put(("stop", reason))
 
     def tell(self, message: Message) -> None:
@@ -206,6 +217,8 @@ class Drive:
         task_id = self.state.graph.ids[node]
         self.journal.emit("TaskStarted", task_id, number)
         task = self.code.tasks.get(task_id) or self._scheduled(node, task_id)
+        if self.state.graph.jumps and node < self.state.graph.static:
+            self.code.rewire(self.state.graph, node)
         attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks)
         self.running.attempts[node] = attempt
         return attempt
@@ -230,7 +243,7 @@ class Drive:
     def _can_inline(self, attempt: Attempt) -> bool:
         """Whether a body may run on the driver: nothing else needs the driver meanwhile."""
         task = attempt.task
-        if task.coroutine or task.timeout is not None:
+        if task.coroutine or task.timeout is not None or not self.inlines:
             return False
         if self.running.timed and self.running.next_deadline() is not None:
             return False
@@ -290,8 +303,11 @@ class Drive:
         if item is None:
             return
         if type(item) is Attempt:
+            broken_off = isinstance(item.error, BrokenOff) and self.running.attempts.get(item.node) is item
             if self.state.status == RUNNING:
                 self.recorder.completed(item)
+            if broken_off:
+                self._told("stop", "a coroutine was cancelled from outside")
         else:
             self._told(*item)
 

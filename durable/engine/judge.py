@@ -67,7 +67,7 @@ class GroupContext:
     """What a policy sees of the run besides the results.
 
     Attributes:
-        run_id, group_id: what is judged.
+        run_id, group_id: what is judged; view: its committed data.
         metadata: the run's durable metadata, a dict.
     """
 
@@ -77,7 +77,7 @@ class GroupContext:
         self.metadata = Metadata(view)
         self.retries: dict[str, None] = {}
         self.scheduling = Scheduling(group_id, view.state.index.__contains__)
-        self._view = view
+        self.view = view
         self._members = members
         self._final = final
 
@@ -105,12 +105,12 @@ class GroupContext:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a channel key's committed value, or the default."""
-        cell = self._view.channel.get(key)
-        return default if cell is None else self._view.read_channel(key, cell)
+        cell = self.view.channel.get(key)
+        return default if cell is None else self.view.read_channel(key, cell)
 
     def get_result(self, task_id: str, default: Any = None) -> Any:
         """Return the recorded value of a task or group, or the default when it has none."""
-        return self._view.result(task_id, default)
+        return self.view.result(task_id, default)
 
 
 def judge(
@@ -184,8 +184,8 @@ def _passed(context: GroupContext, route: Route | None) -> Verdict:
     retries = list(context.retries)
     said = Verdict(None if retries else True, retries=retries, writes=context.metadata.writes())
     if not retries:
-        said.fragment = context.scheduling.fragment()
         taken = route(context) if route is not None else None
+        said.fragment = context.scheduling.fragment()  # what the route schedules belongs to it
         said.taken = list(taken) if taken is not None else None
     return said
 

@@ -34,7 +34,7 @@ from durable.errors import DefinitionError, DivergenceError, DurableError, RunAl
 from durable.executor import Executor, LoopExecutor
 from durable.messages import CANCEL, TERMINATE, make_message
 from durable.payloads import Payload
-from durable.store import Lease, RunInfo, Store
+from durable.store import Lease, Message, RunInfo, Store
 
 _ENDS_AS = {CANCEL: "RunCancelled", TERMINATE: "RunSucceeded"}
 
@@ -121,7 +121,8 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
             state = load(store, run_id)
             drive = _drive(host, lease, state, code)
             _continue(drive.journal, lease, code, {}, accept=False)
-        return _driven(host, drive)
+        ended = _driven(host, drive)
+    return _heed_late_end(store, ended)
 
 
 def _rests(host: Host, info: RunInfo) -> bool:
@@ -161,7 +162,8 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
             _continue(drive.journal, lease, code, asked, accept=accept)
         if policy is not None:
             _rejudge(drive, policy, asked, resumed=resumed)
-        return _driven(host, drive)
+        ended = _driven(host, drive)
+    return _heed_late_end(store, ended)
 
 
 def end(store: Store, run_id: str, kind: str, asked: Asked, payload: Payload | None = None) -> bool:
@@ -184,15 +186,28 @@ def end(store: Store, run_id: str, kind: str, asked: Asked, payload: Payload | N
         secrets.token_hex(8), kind, store.clock.now(), payload=payload, actor=asked["actor"], reason=asked["reason"]
     )
     store.send(run_id, message)
+    return _record_end(store, run_id, message)
+
+
+def _record_end(store: Store, run_id: str, message: Message) -> bool:
     try:
         with _leased(store, run_id) as lease:
             state = load(store, run_id)
             if state.status in (SUCCEEDED, FAILED, CANCELLED):
-                return store.event(run_id, state.seq).type == _ENDS_AS[kind]
+                return store.event(run_id, state.seq).type == _ENDS_AS[message.kind]
             end_as_asked(Journal(store, lease, state, RunView(store, state)), message)
     except RunAlreadyDriven:
         _log.info("run %s is driven now; its driver was told to end it", run_id)
     return True
+
+
+def _heed_late_end(store: Store, ended: Ended) -> Ended:
+    """Record an end that was asked for when the drive did not look any more and still had the lease."""
+    if ended.view is not None and ended.view.state.status in (SUSPENDED, INTERRUPTED):
+        late = [message for message in store.inbox(ended.view.run_id) if message.kind in _ENDS_AS]
+        if late:
+            _record_end(store, ended.view.run_id, late[0])
+    return ended
 
 
 def check_workflow(info: RunInfo, workflow: Blueprint) -> None:

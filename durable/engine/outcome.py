@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from durable.core.state import RunState
@@ -38,19 +38,27 @@ def result(state: RunState, view: RunView) -> Any:
     if state.result_seq:
         return view.load(state.result_seq)
     graph = state.graph
-    taken = [node for node in graph.ordered() if graph.parent[node] < 0 and state.nodes[node] == SUCCEEDED]
-    ends = [node for node in taken if not any(state.nodes[after] == SUCCEEDED for after in _followers(state, node))]
+    nodes, after = state.nodes, graph.after
+    follow = _followers(state) if graph.scheduled or state.taken else after.__getitem__
+    taken = (node for node in range(len(nodes)) if graph.parent[node] < 0 and nodes[node] == SUCCEEDED)
+    ends = [node for node in taken if SUCCEEDED not in map(nodes.__getitem__, follow(node))]
     if len(ends) == 1:
         return view.value(ends[0])
-    return view.values(ends, graph.ids.__getitem__)
+    return view.values(sorted(ends, key=graph.place), graph.ids.__getitem__)
 
 
-def _followers(state: RunState, node: int) -> Iterator[int]:
-    graph, chosen = state.graph, state.taken.get(node)
-    yield from (after for after in graph.after[node] if chosen is None or after in chosen)
-    yield from graph.scheduled.get(node, ())
-    for inner in graph.subtree(node) if graph.grouped[node] else ():
-        yield from graph.scheduled.get(inner, ())
+def _followers(state: RunState) -> Callable[[int], Iterable[int]]:
+    """What a node leads to where nodes choose their successors or schedule tasks."""
+    graph = state.graph
+
+    def follow(node: int) -> Iterator[int]:
+        chosen = state.taken.get(node)
+        yield from (after for after in graph.after[node] if chosen is None or after in chosen)
+        yield from graph.scheduled.get(node, ())
+        for inner in graph.subtree(node) if graph.grouped[node] else ():
+            yield from graph.scheduled.get(inner, ())
+
+    return follow
 
 
 def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException], command: str) -> DurableError:

@@ -61,8 +61,8 @@ class Recorder:
         """Record an attempt that returned or raised; one that was given up, or comes after the end, is ignored."""
         if not self._running.finished(attempt):
             return
-        error = attempt.error
-        for prompt in attempt.prompts:
+        error, context = attempt.error, attempt.context
+        for prompt in context.prompts if context is not None else ():
             data = encode_fields(msgspec.structs.asdict(prompt))
             self._journal.emit("PromptRendered", attempt.task.task_id, attempt.number, data)
         if error is None:
@@ -73,15 +73,13 @@ class Recorder:
             self.interrupted(attempt)
         else:
             self._failed(attempt.node, attempt.number, error, attempt.ended)
-        cancels = attempt.cancels
-        if cancels is not None and not _suspends(error):
-            self._cancel(attempt, cancels)
+        if context is not None and context.cancels is not None and not _suspends(error):
+            self._cancel(attempt, context.cancels)
 
     def _succeeded(self, attempt: Attempt) -> None:
         journal, effects, payload = self._journal, attempt.effects, attempt.payload
-        name, fields = attempt.task.task_id, {}
-        if payload is not None and payload.preview is not None:
-            fields["preview"] = payload.preview
+        name, data = attempt.task.task_id, None
+        preview = payload.preview if payload is not None else None
         if effects is not None:
             late = self._late_jump(effects)
             if late is not None:
@@ -91,11 +89,10 @@ class Recorder:
             if effects.again:
                 self._iterated(attempt, effects.iteration)
                 return
-            if effects.taken is not None:
-                fields["taken"] = effects.taken  # type: ignore[assignment]
-        journal.emit(
-            "TaskSucceeded", name, attempt.number, encode_fields(fields) if fields else None, payload, attempt.ended
-        )
+            data = encode_fields({"preview": preview, "taken": effects.taken})
+        elif preview is not None:
+            data = encode_fields({"preview": preview})
+        journal.emit("TaskSucceeded", name, attempt.number, data, payload, attempt.ended)
         if effects is not None and effects.terminates:
             end_run(journal, "RunSucceeded", {"terminated": name}, effects.result, self._running.give_up)
 

@@ -1,15 +1,19 @@
 """An event loop for coroutine bodies: its own, on a thread, or the caller's.
 
-Every body is a task of one ``asyncio.TaskGroup``, so that none outlives the drive. Bodies never raise into
-the group: an attempt keeps what its body raised. It must not know what the calls do.
+Every body is a task that is cancelled, at the latest, when the executor is closed. Bodies never raise into
+the loop: an attempt keeps what its body raised. It must not know what the calls do.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
+
+from durable.errors import RunInterrupted
 
 Call = Callable[[], None]
 
@@ -20,84 +24,114 @@ _PATIENCE = 2.0
 class LoopExecutor:
     """Runs the coroutines of calls on an event loop.
 
+    A body that does not end when it is cancelled is left behind, like one that blocks a thread: the loop
+    that the executor made goes on, on its daemon thread, until the body has ended.
+
     Args:
         loop: the loop; None makes one on a thread of its own.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self._thread: Thread | None = None
         self._tasks: dict[Any, asyncio.Task[None]] = {}
-        self._dropped: set[Any] = set()
+        self._closing = False
         self._over = Event()
+        self._thread: Thread | None = None
+        self._loop = loop if loop is not None else asyncio.new_event_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
         if loop is None:
-            loop = asyncio.new_event_loop()
-            self._thread = Thread(target=self._serve, args=(loop,), name="durable-loop", daemon=True)
+            self._thread = Thread(target=self._serve, name="durable-loop", daemon=True)
             self._thread.start()
-        self._loop = loop
-        self._closing = asyncio.Event()
-        self._group: asyncio.TaskGroup | None = None
-        self._waiting: list[Any] = []
-        loop.call_soon_threadsafe(self._begin)
 
     def submit(self, call: Any) -> None:
-        """Run ``call.coroutine()`` on the loop."""
+        """Run ``call.coroutine()`` on the loop, with the context variables of this thread."""
         self._loop.call_soon_threadsafe(self._spawn, call)
 
     def abandon(self, call: Any) -> None:
         """Cancel a call's coroutine."""
-        self._loop.call_soon_threadsafe(self._cancel, call)
+        with suppress(RuntimeError):  # the loop is closed, and the coroutine with it
+            self._loop.call_soon_threadsafe(self._cancel, call)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine and block until it is done; must not be called on the loop's thread."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        awaited = _Awaited(coroutine)
+        try:
+            self.submit(awaited)
+        except RuntimeError:
+            awaited.never()
+        return awaited.outcome.result()
 
     def close(self) -> None:
         """Cancel what still runs, and wait a little for it to end."""
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._end)
+        try:
+            self._loop.call_soon_threadsafe(self._end)
+        except RuntimeError:
+            return  # the loop is closed
         self._over.wait(_PATIENCE)
         if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(_PATIENCE)
 
-    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+    def _serve(self) -> None:
+        # A runner also cancels what bodies have started and left behind, and closes its generators and threads.
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._until_ended())
 
-    def _begin(self) -> None:
-        self._keeper = self._loop.create_task(self._keep(), name="durable-bodies")
-
-    async def _keep(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                for call in self._waiting:
-                    self._spawn(call)
-                await self._closing.wait()
-        finally:
-            self._group = None
-            self._over.set()
+    async def _until_ended(self) -> None:
+        await self._ended
 
     def _spawn(self, call: Any) -> None:
-        if self._group is None:
-            self._waiting.append(call)
-        elif call not in self._dropped:
-            task = self._tasks[call] = self._group.create_task(call.coroutine())
-            task.add_done_callback(lambda _: self._tasks.pop(call, None))
+        if self._closing:
+            if isinstance(call, _Awaited):
+                call.never()
+            return
+        task = self._tasks[call] = self._loop.create_task(call.coroutine())
+        task.add_done_callback(lambda _: self._done(call))
+
+    def _done(self, call: Any) -> None:
+        del self._tasks[call]
+        if isinstance(call, _Awaited):
+            call.never()
+        self._end_if_empty()
 
     def _cancel(self, call: Any) -> None:
         task = self._tasks.get(call)
         if task is not None:
             task.cancel()
-        elif self._group is None:
-            self._dropped.add(call)
 
     def _end(self) -> None:
+        self._closing = True
         for task in list(self._tasks.values()):
-            task.cancel()
-        self._closing.set()
+            if not task.cancelling():  # a second one would break off what the first one made it clean up
+                task.cancel()
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        if self._closing and not self._tasks and not self._ended.done():
+            self._ended.set_result(None)
+            self._over.set()
+
+
+class _Awaited:
+    """A coroutine that a thread waits for."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
+        self.outcome: Future[Any] = Future()
+
+    async def coroutine(self) -> None:
+        """Run it, and give its outcome to the thread."""
+        try:
+            value = await self._coroutine
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                self.never()
+            else:
+                self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(value)
+
+    def never(self) -> None:
+        """Let the thread go on, unless the outcome is there: the loop does not run the coroutine any more."""
+        if not self.outcome.done():
+            self._coroutine.close()
+            self.outcome.set_exception(RunInterrupted("the event loop has ended"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -13,11 +14,27 @@ from durable.core.decide import Frontier
 from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
 from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
+from durable.core.marks import copied
+from durable.core.specs import Fragment
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, ENDED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, TIMED_OUT
+from tests.core.bodies import Bodies
 
 BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
 SPARSE = ("spent", "interrupted", "due", "driven", "rejudged", "channel", "metadata", "orphans")
+GRAPH = (
+    "ids",
+    "parent",
+    "end_of",
+    "needs",
+    "after",
+    "members",
+    "scheduler",
+    "scheduled",
+    "short",
+    "deadlines",
+    "jumps",
+)
 
 
 seeds = st.integers(0, 2**32).map(Random)
@@ -35,6 +52,8 @@ def facts(state: RunState) -> dict[str, Any]:
     return {name: list(value) if hasattr(value, "typecode") else value for name, value in plain.items()} | {
         "definition": state.graph.definition,
         "nodes": bytes(state.nodes),
+        "graph": {name: copy(getattr(state.graph, name)) for name in GRAPH},
+        "marks": {node: copied(marks) for node, marks in state.marks.items()},
         **{name: dict(getattr(state, name)) for name in SPARSE},
     }
 
@@ -44,16 +63,20 @@ class Machine:
 
     def __init__(self, definition: Definition, **frontier: Any) -> None:
         self.definitions = {1: definition}
+        self.fragments: dict[int, Fragment] = {}
         self.state = RunState("run", self.read)
         self.log: list[Event] = []
         self.options = frontier
         self.frontier: Frontier | None = None
+        self.bodies = Bodies(self)
         self.now = 1_000
         self.emit("RunCreated", format=LOG_FORMAT, workflow=definition.workflow)
         self.frontier = Frontier(self.state, **frontier)
 
-    def read(self, event: Event) -> Graph:
-        """Make the graph of a definition: here, of one that is looked up."""
+    def read(self, event: Event) -> Graph | Fragment:
+        """Make the graph of a definition, or give the fragment: here, ones that are looked up."""
+        if event.type == "TasksScheduled":
+            return self.fragments[event.seq]
         return Graph(self.definitions[event.seq])
 
     def emit(self, type: str, task_id: str | None = None, attempt: int = 0, **fields: Any) -> None:
@@ -75,6 +98,12 @@ class Machine:
         for name in names:
             self.emit(kind, name, self.state.attempts[self.state.index[name]])
 
+    def grow(self, scheduler: str, fragment: Fragment) -> None:
+        """Schedule tasks, on behalf of a running attempt or of a verdict."""
+        self.fragments[self.state.seq + 1] = fragment
+        node = self.state.index[scheduler]
+        self.emit("TasksScheduled", scheduler, 0 if self.state.graph.is_group(node) else self.state.attempts[node])
+
     def run(self, *names: str) -> None:
         """Start tasks and let them succeed."""
         self.start(*names)
@@ -93,7 +122,8 @@ class Machine:
         for node in self.state.graph.subtree(group):
             status, is_group = self.state.nodes[node], self.state.graph.is_group(node)
             if status not in ENDED:
-                kind = ("Group" if is_group else "Task") + ("Skipped" if status == PENDING else "Cancelled")
+                begun = status != PENDING or self.state.attempts[node]
+                kind = ("Group" if is_group else "Task") + ("Cancelled" if begun else "Skipped")
                 self.emit(kind, self.state.graph.ids[node], self.state.attempts[node])
 
     def reopen(self, line: Iterable[int]) -> None:
@@ -105,6 +135,11 @@ class Machine:
                 if is_group:
                     for inner in self.state.graph.members[node]:
                         self.reopen(inner)
+
+    def change(self, definition: Definition) -> None:
+        """Follow another version of the definition."""
+        self.definitions[self.state.seq + 1] = definition
+        self.emit("DefinitionChanged")
 
     def resume(self) -> None:
         """Fail the run and open it again, as a resume does."""
@@ -123,6 +158,8 @@ class Machine:
         assert self.frontier is not None
         decision = self.frontier.decide(self.now)
         ids = self.state.graph.ids
+        for node, mark in decision.fire:
+            self.bodies.fire(node, mark)
         for group, early in decision.judge:
             if self.state.nodes[group] == RUNNING:
                 self._judge(group, early, random)
@@ -131,25 +168,32 @@ class Machine:
         for node in decision.skip:
             self.emit("GroupSkipped" if self.state.graph.is_group(node) else "TaskSkipped", ids[node])
         self.start(*(ids[node] for node in decision.start))
-        if decision.judge or decision.open or decision.skip:
+        if decision.fire or decision.judge or decision.open or decision.skip:
             return True
         live = sorted(self.frontier.lanes.live)
         if live:
-            self._complete(random.choice(live), random)
+            if not self.bodies.act(random.choice(live), random):
+                self._complete(random.choice(live), random)
+        elif decision.suspended:
+            self.bodies.arrive(random)
         elif decision.wake is not None:
             self.now = max(self.now, decision.wake)
+        else:
+            assert decision.over or decision.out_of_steps, "stuck"
         return not (decision.over or decision.out_of_steps)
 
     def _judge(self, group: int, early: bool, random: Random) -> None:
         name, draw = self.state.graph.ids[group], random.random()
         if early and draw < 0.6:
             return
-        if not early and draw < 0.2:
+        if not early and draw < 0.2 and self.state.graph.members[group]:
             line = random.choice(self.state.graph.members[group])
             if any(self.state.nodes[node] in BAD for node in line):
                 self.emit("GroupRetryRequested", name)
                 self.reopen(line)
                 return
+        if draw <= 0.7:
+            self.bodies.schedules(group, random)
         self.emit("GroupFailed" if draw > 0.7 else "GroupSucceeded", name)
         self.close(group)
 
@@ -165,6 +209,8 @@ class Machine:
         else:
             if kind == "TaskSucceeded":
                 self._write(name, attempt, random)
+                if self.bodies.succeeds(node, random):
+                    return
             self.emit(kind, name, attempt)
 
     def _write(self, name: str, attempt: int, random: Random) -> None:
@@ -196,7 +242,9 @@ def definitions(draw: st.DrawFn) -> Definition:
             name = f"g{len(groups)}"
             groups.append(GroupSpec(name, tuple(lines), limit=limit, fail_fast=early[0], decide_early=early[1]))
             return name
-        found.append(TaskSpec(f"t{len(found)}", max_attempts=draw(st.sampled_from((None, 2)))))
+        attempts, deadline = draw(st.sampled_from((None, 2))), draw(st.sampled_from((None, None, 0.002)))
+        coroutine = draw(st.integers(0, 3)) == 0
+        found.append(TaskSpec(f"t{len(found)}", max_attempts=attempts, deadline=deadline, coroutine=coroutine))
         return found[-1].id
 
     top: list[tuple[str, list[str]]] = []

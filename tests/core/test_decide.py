@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from durable.core.decide import Frontier
 from durable.core.graph import Definition, GroupSpec, TaskSpec
-from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, WAITING
+from durable.core.specs import Fragment
+from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, SUSPENDED, WAITING
 from tests.core.machine import BAD, Machine, definitions, seeds, tasks
 
 
 def offers(frontier: Frontier) -> dict[str, Any]:
     """What a frontier would have done now, whatever its queues look like."""
     nodes = frontier.state.nodes
-    startable = {PENDING, INTERRUPTED, WAITING}
+    startable = {PENDING, INTERRUPTED, WAITING, SUSPENDED}
     queued = [node for lane in frontier.lanes.queues.values() for node in lane] + list(frontier.lanes.suspects)
     queued += [
         node for when, node in frontier.lanes.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING
@@ -28,6 +29,8 @@ def offers(frontier: Frontier) -> dict[str, Any]:
         "skip": {node for node in frontier.to_skip if nodes[node] == PENDING},
         "judge": {node for node in frontier.to_judge if nodes[node] == RUNNING and not frontier.unsettled[node]},
         "live": set(frontier.lanes.live),
+        "asleep": set(frontier.asleep),
+        "timer": frontier.timers.next(),
         "busy": {lane: count for lane, count in frontier.lanes.busy.items() if count},
     }
 
@@ -35,13 +38,18 @@ def offers(frontier: Frontier) -> dict[str, Any]:
 @settings(max_examples=100, deadline=None)
 @given(definitions(), seeds, st.integers(1, 3))
 def test_kept_current_and_rebuilt_offer_the_same(definition: Definition, random: Random, limit: int) -> None:
-    """At every step of every run, ``advance`` and a new Frontier lead to the same place, also after a resume."""
+    """At every step of every run, ``advance`` and a new Frontier lead to the same place, also after a resume.
+
+    And what has an id keeps it.
+    """
     machine = Machine(definition, default_limit=limit)
     frontier = machine.frontier
     assert frontier is not None
     for life in range(3):
-        for _ in range(200):
+        for _ in range(300):
+            known = list(machine.state.graph.ids)
             more = machine.step(random)
+            assert machine.state.graph.ids[: len(known)] == known
             if not frontier.stale:
                 fresh = Frontier(machine.state, default_limit=limit)
                 assert offers(frontier) == offers(fresh)
@@ -61,7 +69,9 @@ def test_every_run_comes_to_an_end_that_is_explained(definition: Definition, ran
     machine = Machine(definition)
     assert any(not machine.step(random) for _ in range(2_000))
     state, graph = machine.state, machine.state.graph
-    left = [node for node, status in enumerate(state.nodes) if status in (PENDING, RUNNING, WAITING, INTERRUPTED)]
+    left = [
+        node for node, status in enumerate(state.nodes) if status in (PENDING, RUNNING, WAITING, INTERRUPTED, SUSPENDED)
+    ]
     for node in left:
         reasons = [*graph.before[node], *([graph.parent[node]] if graph.parent[node] >= 0 else [])]
         assert any(
@@ -275,3 +285,78 @@ def test_a_member_that_can_never_start_settles_its_group() -> None:
     machine.end("TaskSucceeded", "a")
     machine.end("TaskFailed", "root")
     assert machine.frontier.decide(machine.now).judge == [(machine.state.index["g"], False)]
+
+
+def test_a_suspended_task_is_offered_once_however_many_things_wake_it() -> None:
+    """A coroutine waits for two signals; both come before anybody looks."""
+    machine = Machine(Definition("w", None, tasks("a", coroutine=True)))
+    assert decided(machine) == ["a"]
+    machine.start("a")
+    for mark, name in enumerate("pq"):
+        machine.emit("SignalAwaited", "a", 1, mark=str(mark), name=name)
+    machine.emit("TaskSuspended", "a", 1, waiting=["0", "1"])
+    assert machine.frontier is not None
+    found = machine.frontier.decide(machine.now)
+    assert (found.start, found.over, found.suspended) == ([], False, True)
+    machine.emit("SignalReceived", name="p", id="1")
+    machine.emit("SignalReceived", name="q", id="2")
+    assert decided(machine) == ["a"]
+
+
+def test_what_came_before_the_task_was_suspended_wakes_it() -> None:
+    """The event says what the body waited for when it was unwound; some of it has come meanwhile."""
+    machine = Machine(Definition("w", None, tasks("a")))
+    assert decided(machine) == ["a"]
+    machine.start("a")
+    machine.emit("SignalAwaited", "a", 1, mark="0", name="p")
+    machine.emit("SignalReceived", name="p", id="1")
+    machine.emit("TaskSuspended", "a", 1, waiting=["0"])
+    assert decided(machine) == ["a"]
+
+
+def test_a_suspended_run_wakes_when_its_first_timer_is_due() -> None:
+    """A timer and a deadline: the earlier one of both."""
+    machine = Machine(Definition("w", None, tasks("a", deadline=1.0)))
+    assert decided(machine) == ["a"]
+    machine.start("a")
+    machine.emit("TimerStarted", "a", 1, mark="0", due=machine.now + 10_000_000)
+    machine.emit("TaskSuspended", "a", 1, waiting=["0"])
+    assert machine.frontier is not None
+    found = machine.frontier.decide(machine.now)
+    assert (found.suspended, found.wake) == (True, machine.state.deadlines[0])
+
+
+def test_a_jump_takes_back_a_task_that_could_have_started() -> None:
+    """A root that waits for its turn is gone to: it starts after the jump, and is offered once."""
+    machine = Machine(Definition("w", None, tasks("a", "b")))
+    assert decided(machine) == ["a"]
+    machine.start("a")
+    machine.grow("a", Fragment(jumps=("b",)))
+    assert decided(machine) == []
+    machine.emit("TaskSucceeded", "a", 1, taken=["b"])
+    assert decided(machine) == ["b"]
+    machine.start("b")
+    machine.emit("TaskRetryScheduled", "b", 1, due=machine.now + 500)
+    assert decided(machine) == []
+
+
+def test_successors_that_a_task_does_not_take_are_skipped() -> None:
+    """And what they alone lead to; what is taken starts."""
+    definition = Definition("w", None, tasks("a", "b", "c", "d"), (), (("a", "b"), ("a", "c"), ("b", "d")))
+    machine = Machine(definition)
+    machine.start("a")
+    machine.emit("TaskSucceeded", "a", 1, taken=["c"])
+    assert machine.frontier is not None
+    assert machine.names(machine.frontier.decide(machine.now).skip) == ["b"]
+    machine.emit("TaskSkipped", "b")
+    assert machine.names(machine.frontier.decide(machine.now).skip) == ["d"]
+    machine.emit("TaskSkipped", "d")
+    assert decided(machine) == ["c"]
+
+
+def test_coroutines_outside_of_groups_do_not_wait_for_each_other() -> None:
+    """Plain tasks do."""
+    plain = Machine(Definition("w", None, tasks("a", "b")))
+    assert decided(plain) == ["a"]
+    coroutines = Machine(Definition("w", None, tasks("a", "b", coroutine=True)))
+    assert decided(coroutines) == ["a", "b"]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from durable.core.events import Event
-from durable.core.graph import Definition
+from durable.core.fold_growth import SPARSE
+from durable.core.graph import Definition, TaskSpec
 from durable.core.replay import dump, opened, replay, restore
 from durable.core.state import RunState
+from durable.core.transitions import PENDING
 from durable.errors import LogCorrupt
 from tests.core.machine import Machine, definitions, facts, replayed, seeds, tasks
 
@@ -51,6 +54,54 @@ def test_a_checkpoint_survives_a_changed_definition() -> None:
     machine.definitions[machine.state.seq + 1] = Definition("w", None, tasks("c", "b"))
     machine.emit("DefinitionChanged")
     machine.run("b")
+    assert facts(restored(dump(machine.state), machine)) == facts(machine.state)
+
+
+def by_id(state: RunState) -> dict[str, Any]:
+    """What a state holds of each node, whatever their numbers are."""
+    ids = state.graph.ids
+    return {
+        "nodes": {
+            name: [state.nodes[node], state.attempts[node], state.outcome[node], state.started[node], state.ended[node]]
+            for node, name in enumerate(ids)
+        },
+        **{kind: {ids[node]: value for node, value in getattr(state, kind).items()} for kind in SPARSE},
+        "taken": {ids[node]: {ids[one] for one in taken} for node, taken in state.taken.items()},
+        "requests": {name: (ids[node], *others) for name, (node, *others) in state.requests.items()},
+        "listening": {
+            name: [(ids[node], *others) for node, *others in waits] for name, waits in state.listening.items()
+        },
+        "after": {ids[node]: {ids[one] for one in after} for node, after in enumerate(state.graph.after)},
+        "jumps": state.graph.jumps,
+        "grown": state.grown,
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions(), seeds)
+def test_a_changed_definition_keeps_what_was_scheduled_and_what_bodies_recorded(
+    definition: Definition, random: Random
+) -> None:
+    """The new one has a task more, so that every scheduled node has another number; ids keep their records."""
+    machine = Machine(definition)
+    for _ in range(60):
+        if not machine.step(random):
+            break
+    if machine.state.failures():
+        machine.resume()
+    before = by_id(machine.state)
+    machine.change(
+        Definition("random", None, (*definition.tasks, TaskSpec("new")), definition.groups, definition.edges)
+    )
+    now = by_id(machine.state)
+    assert now["nodes"].pop("new")[0] == PENDING
+    now["after"].pop("new")
+    assert now == before
+    assert machine.state.orphans == {}
+    for _ in range(1_000):
+        if not machine.step(random):
+            break
+    assert facts(replayed(machine.log, machine)) == facts(machine.state)
     assert facts(restored(dump(machine.state), machine)) == facts(machine.state)
 
 
