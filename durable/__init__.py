@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # type checkers know the name; importing typing would cos
 if TYPE_CHECKING:
     from typing import Any
 
+    from durable.checkpoints import CheckpointManager, CheckpointRef
     from durable.clock import Clock, SystemClock
     from durable.context import Channel, TaskExecutionContext, current_context
     from durable.core.events import Event
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     )
     from durable.core.results import ErrorRecord, TaskResult
     from durable.core.retry import RetryPolicy
+    from durable.definition.classes import Edge, WorkflowDefinition
     from durable.definition.expressions import Chain, chain
     from durable.definition.groups import CoordinationBackend, ParallelGroup, RaceGroup, parallel
+    from durable.definition.registry import WorkflowRegistry
+    from durable.definition.steps import BaseHumanStep, BaseMachineStep
     from durable.definition.task import Task, task
     from durable.errors import (
         AttemptEnded,
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
         InvalidRunId,
         LeaseLost,
         LogCorrupt,
+        NoEdgeTaken,
         ParallelGroupError,
         PayloadError,
         PayloadRefused,
@@ -74,12 +79,18 @@ if TYPE_CHECKING:
         VersionConflict,
     )
     from durable.human import FeedbackManager, FeedbackRequest, FeedbackResponse, FeedbackType, OpenRequest
+    from durable.local_engine import LocalExecutionEngine
     from durable.prompts import Prompt, PromptError, PromptNotFound, YAMLPromptManager
     from durable.run import Run, list_runs, open_run
     from durable.store import RunInfo, Store, open_store
     from durable.workflows import Workflow, workflow
 
 _HOMES = {
+    "durable.local_engine": ("LocalExecutionEngine",),
+    "durable.definition.registry": ("WorkflowRegistry",),
+    "durable.definition.steps": ("BaseHumanStep", "BaseMachineStep",),
+    "durable.definition.classes": ("Edge", "WorkflowDefinition",),
+    "durable.checkpoints": ("CheckpointManager", "CheckpointRef",),
     "durable.human": ("FeedbackManager", "FeedbackRequest", "FeedbackResponse", "FeedbackType", "OpenRequest",),
     "durable.clock": ("Clock", "SystemClock"),
     "durable.context": ("Channel", "TaskExecutionContext", "current_context"),
@@ -98,11 +109,11 @@ _HOMES = {
     "durable.errors": (
         "AttemptEnded", "ChannelError", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError",
         "DivergenceError", "DurableError", "FeedbackRefused", "ForeignStore", "IllegalTransition",
-        "InvalidRunId", "LeaseLost", "LogCorrupt", "ParallelGroupError", "PayloadError", "PayloadRefused",
-        "PoisonTask", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInterrupted", "RunNotFound",
-        "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "StoreBusy", "StoreCorrupt", "StoreError",
-        "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended", "TaskFailed", "TaskTimedOut",
-        "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
+        "InvalidRunId", "LeaseLost", "LogCorrupt", "NoEdgeTaken", "ParallelGroupError", "PayloadError",
+        "PayloadRefused", "PoisonTask", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInterrupted",
+        "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "StoreBusy", "StoreCorrupt",
+        "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended", "TaskFailed",
+        "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
     ),
     "durable.prompts": ("Prompt", "PromptError", "PromptNotFound", "YAMLPromptManager"),
     "durable.run": ("Run", "list_runs", "open_run"),
@@ -111,20 +122,21 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "AllOf", "AtLeastNGroupPolicy", "AttemptEnded", "BestEffortGroupPolicy", "Chain", "Channel", "ChannelError",
-    "Clock", "CoordinationBackend", "CriticalGroupPolicy", "CycleLimitExceeded", "DeadlineExceeded",
-    "DefinitionError", "DivergenceError", "DurableError", "ErrorRecord", "Event", "FeedbackManager",
-    "FeedbackRefused", "FeedbackRequest", "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy",
-    "ForeignStore", "GroupExecutionPolicy", "IllegalTransition", "InvalidRunId", "LeaseLost", "LogCorrupt",
-    "MaxFailuresPolicy", "MinSuccessRatePolicy", "OpenRequest", "ParallelGroup", "ParallelGroupError",
-    "PayloadError", "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Prompt", "PromptError",
-    "PromptNotFound", "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict",
-    "RunInfo", "RunInterrupted", "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store",
-    "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
-    "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult",
-    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
-    "YAMLPromptManager", "__version__", "chain", "current_context", "list_runs", "open_run", "open_store",
-    "parallel", "task", "workflow",
+    "AllOf", "AtLeastNGroupPolicy", "AttemptEnded", "BaseHumanStep", "BaseMachineStep", "BestEffortGroupPolicy",
+    "Chain", "Channel", "ChannelError", "CheckpointManager", "CheckpointRef", "Clock", "CoordinationBackend",
+    "CriticalGroupPolicy", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError", "DivergenceError",
+    "DurableError", "Edge", "ErrorRecord", "Event", "FeedbackManager", "FeedbackRefused", "FeedbackRequest",
+    "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore", "GroupExecutionPolicy",
+    "IllegalTransition", "InvalidRunId", "LeaseLost", "LocalExecutionEngine", "LogCorrupt", "MaxFailuresPolicy",
+    "MinSuccessRatePolicy", "NoEdgeTaken", "OpenRequest", "ParallelGroup", "ParallelGroupError", "PayloadError",
+    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Prompt", "PromptError", "PromptNotFound", "RaceGroup",
+    "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo", "RunInterrupted",
+    "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt",
+    "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy",
+    "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut",
+    "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
+    "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__", "chain", "current_context",
+    "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
 ]  # fmt: skip
 
 

@@ -178,6 +178,10 @@ class FeedbackRefused(DurableError, ValueError):
     """An answer that does not fit its question, or that comes after a different one."""
 
 
+class NoEdgeTaken(DurableError):
+    """No condition of the edges that leave a step held, and the step is no terminal one."""
+
+
 class TaskFailed(DurableError):
     """A task failed for good, so its run failed.
 

@@ -229,6 +229,35 @@ class Run:
 
         return send_answer(self.store, self.run_id, request_id, value, actor=actor, reason=reason)
 
+    def fork(
+        self,
+        seq: int | None = None,
+        *,
+        from_task: str | Iterable[str] = (),
+        run_id: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Run:
+        """Begin a new run that shares this one's past, and return it; this one is not touched.
+
+        Args:
+            seq: share the events up to this one, rounded down to the end of a commit; None for all of them.
+            from_task: one or more tasks to be done again, with everything downstream of them.
+            run_id: the new run's id; one is made when left out.
+            actor, reason: who asked and why; recorded.
+
+        Returns:
+            The new run, interrupted: ``resume`` goes on with it.
+        """
+        from durable.forks import fork_run
+
+        name = fork_run(
+            self.store, self.run_id, seq, from_tasks=from_task, new_run_id=run_id, actor=actor, reason=reason
+        )
+        fork = Run(self.store, name)
+        fork.workflow = self.workflow
+        return fork
+
     def resume_command(self) -> str:
         """The command that resumes this run."""
         if self.store.url.startswith("memory:"):
@@ -264,7 +293,8 @@ class Run:
                 run_id=self.run_id,
                 hint="Call wf.resume(run_id) instead",
             )
-        return load_workflow(info.file, info.workflow)
+        created = self.store.event(self.run_id, 1).fields
+        return load_workflow(info.file, info.workflow, created.get("version"))
 
 
 def start_run(

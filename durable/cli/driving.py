@@ -23,12 +23,14 @@ class Manner(msgspec.Struct, frozen=True):
         as_json: print one JSON document and nothing else.
         quiet: print nothing but errors.
         grace: seconds that running bodies get after a signal.
+        wait: stay for whatever the run waits for instead of suspending it.
         emit: takes the document about what became of the run.
     """
 
     as_json: bool = False
     quiet: bool = False
     grace: float = 5.0
+    wait: bool = False
     emit: Callable[[dict[str, Any]], Any] = print_json
 
     @property

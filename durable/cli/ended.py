@@ -1,4 +1,4 @@
-"""The report on a run that has been driven: its result, or what failed and how to go on."""
+"""The report on a run that has been driven: its result, what it waits for, or what failed and how to go on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ if TYPE_CHECKING:
     from durable.run import Run
 
 
+_CODES = {"succeeded": exits.OK, "suspended": exits.SUSPENDED}
+
+
 def report_end(run: Run, seconds: float | None, manner: Manner) -> int:
     """Print what became of a run and return the exit code.
 
     Args:
         run: the run.
-        seconds: how long it was driven; None when nothing was done, because it had already ended.
+        seconds: how long it was driven; None when nothing was done, because it had ended or has to wait.
         manner: how to print it.
     """
     state = run.load_state()
-    code = exits.OK if state.status_name == "succeeded" else exits.FAILED
+    code = _CODES.get(state.status_name, exits.FAILED)
     if manner.as_json:
         manner.emit(end_document(run, seconds) | {"exit_code": code})
+    elif code == exits.SUSPENDED:
+        if not manner.quiet:
+            _print_waits(run, state, seconds)
     elif code:
         _print_failure(run, state, seconds)
     elif not manner.quiet:
@@ -51,6 +57,10 @@ def end_document(run: Run, seconds: float | None) -> dict[str, Any]:
     if state.status_name == "succeeded":
         preview, raw = _result(run)
         return document | {"result": msgspec.Raw(raw) if raw else None, "preview": preview}
+    if state.status_name == "suspended":
+        from durable.cli.suspended import waits_as_documents
+
+        return document | {"waiting": waits_as_documents(run, state), "resume": run.resume_command()}
     document["error"] = error_line(run, state)
     document["failures"] = failures_of(state, run.store, None)
     if state.status_name != "cancelled":
@@ -93,6 +103,16 @@ def _print_success(run: Run, state: RunState, seconds: float | None) -> None:
     else:
         say(f"{coloured('succeeded', 'green', bold=True)} in {lasted(seconds)}: {counted(done, 'task')}")
     say(f"result: {_result(run)[0]}")
+
+
+def _print_waits(run: Run, state: RunState, seconds: float | None) -> None:
+    from durable.cli.suspended import lines_of_waits
+
+    after = "; nothing was done" if seconds is None else f" after {lasted(seconds)}"
+    note(f"run {run.run_id} is {coloured('suspended', 'yellow', bold=True)}{after}")
+    for line in lines_of_waits(run, state):
+        note(f"  {line}")
+    note(f"then go on with: {run.resume_command()}")
 
 
 def _print_failure(run: Run, state: RunState, seconds: float | None) -> None:

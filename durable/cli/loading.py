@@ -31,8 +31,8 @@ def parse_target(target: str) -> tuple[str, str | None]:
     return file, name or None
 
 
-def load(file: str, name: str | None) -> Blueprint:
-    """Import a file and return its workflow.
+def load(file: str, name: str | None, version: str | None = None) -> Blueprint:
+    """Import a file and return its workflow, in this version if it has several.
 
     Raises:
         DefinitionError: it has no such workflow.
@@ -41,7 +41,7 @@ def load(file: str, name: str | None) -> Blueprint:
     from durable.definition.loading import load_workflow
 
     try:
-        return load_workflow(file, name)
+        return load_workflow(file, name, version)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a script that exits when it is imported

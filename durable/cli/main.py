@@ -14,7 +14,10 @@ import click
 from durable._version import __version__
 from durable.cli import exits
 
-COMMANDS = ("run", "resume", "runs", "show", "log", "plan", "waiting", "answer", "signal", "verify", "cancel")
+COMMANDS = (
+    "run", "resume", "runs", "show", "log", "plan", "waiting", "answer", "signal", "fork", "verify", "cancel",
+    "terminate",
+)  # fmt: skip
 """Names of the commands; each is the ``command`` of the module that has its name."""
 
 
@@ -66,7 +69,7 @@ def main() -> None:
     durable runs                what has run
     durable show RUN            what became of each task
     durable plan RUN            what a resume would do, and why
-    durable resume              go on with everything that was interrupted
+    durable resume              go on with everything that can go on
     durable waiting             what runs wait for; durable answer RUN answers a question
 
     Logs are kept in the store that --store names, else the variable DURABLE_STORE, else .durable/runs.db.

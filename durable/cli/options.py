@@ -26,6 +26,9 @@ grace_option = click.option(
     show_default=True,
     help="How long running tasks may go on after Ctrl-C or SIGTERM.",
 )
+wait_option = click.option(
+    "--wait", is_flag=True, help="Stay until the end, also while a run waits for people, signals or timers."
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 limit_option = click.option(
     "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Tasks shown at most; 0 for all."

@@ -1,4 +1,4 @@
-"""``durable resume``: go on with one run, or with everything that was interrupted."""
+"""``durable resume``: go on with one run, or with everything that can go on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from durable.cli.options import (
     quiet_option,
     store_option,
     verbose_option,
+    wait_option,
 )
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from durable.store import RunInfo, Store
 
 
-@click.command(short_help="Go on with a run, or with all interrupted ones.")
+@click.command(short_help="Go on with a run, or with all that can go on.")
 @click.argument("run_id", metavar="[RUN]", required=False)
 @file_option
 @click.option("--policy", metavar="NAME_OR_JSON", help="Judge failed groups again by this policy; needs RUN.")
 @click.option("--accept-changes", is_flag=True, help="Go on although the code differs before the frontier; recorded.")
 @actor_options
 @store_option
+@wait_option
 @grace_option
 @json_option
 @quiet_option
@@ -47,14 +49,16 @@ def command(
     actor: str | None,
     reason: str | None,
     store: str | None,
+    wait: bool,
     grace: float,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Go on with RUN where it stopped; a failed run is opened again, with fresh budgets.
 
-    Without RUN all interrupted runs are gone on with, the oldest first, each with the file that it
-    recorded; one that fails does not stop the others, and one that somebody drives is left alone.
+    Without RUN all interrupted runs are gone on with, and those suspended ones that somebody has sent
+    something to or whose timer is due; the oldest first, each with the file that it recorded. One that
+    fails or is suspended again does not stop the others, and one that somebody drives is left alone.
 
     \b
     durable resume nightly-2026-11-21
@@ -66,7 +70,7 @@ def command(
     from durable.cli.inputs import json_or_text
     from durable.cli.render import keep_stdout_for_json
 
-    manner = Manner(as_json, quiet, grace)
+    manner = Manner(as_json, quiet, grace, wait)
     options: dict[str, Any] = {"accept_changes": accept_changes, "actor": asking(actor), "reason": reason}
     if run_id is None and (target is not None or policy is not None):
         raise click.UsageError("--file and --policy are for one run: name it, durable resume RUN.")
@@ -104,8 +108,9 @@ def _resume(run: Run, code: tuple[str | None, str | None], options: dict[str, An
     file, name = code
     try:
         with driving(watch, manner):
-            workflow = load(file, name) if file is not None else None
-            run.resume(workflow, observers=(watch.observe,), grace=manner.grace, **options)
+            version = run.store.event(run.run_id, 1).fields.get("version")
+            workflow = load(file, name, version) if file is not None else None
+            run.resume(workflow, observers=(watch.observe,), grace=manner.grace, stays=manner.wait, **options)
     except Stopped as stop:
         return report_stop(watch, stop, manner, run.store)
     return report_end(run, watch.seconds if watch.state is not None else None, manner)
@@ -129,11 +134,7 @@ def _resume_all(url: str | None, options: dict[str, Any], manner: Manner) -> int
     codes: list[int] = []
     try:
         with existing_store(url) as store:
-            found = [*store.runs(status="interrupted")][::-1]
-            for info in store.runs(status="running"):
-                note(f"run {info.run_id} is driven by somebody else and is left alone")
-            if not found and not manner.silent:
-                note("nothing to resume: no run was interrupted")
+            found = _ready(store, manner)
             codes = _resume_each(store, found, options, msgspec.structs.replace(manner, emit=documents.append))
     except NothingYet as nothing:
         if not manner.silent:
@@ -141,6 +142,30 @@ def _resume_all(url: str | None, options: dict[str, Any], manner: Manner) -> int
     if manner.as_json:
         print_json(documents)
     return _total(codes)
+
+
+def _ready(store: Store, manner: Manner) -> list[RunInfo]:
+    """Return the runs that can go on, the oldest first, and say what is left alone."""
+    from durable.cli.render import note
+    from durable.cli.words import counted
+
+    now, asleep = store.clock.now(), 0
+    found = [*store.runs(status="interrupted")][::-1]
+    for info in [*store.runs(status="suspended")][::-1]:
+        if info.driven or info.ready(now):
+            found.append(info)
+        else:
+            asleep += 1
+    found.sort(key=lambda info: info.created)
+    for info in store.runs(status="running"):
+        note(f"run {info.run_id} is driven by somebody else and is left alone")
+    if manner.silent:
+        return found
+    if asleep:
+        note(f"{counted(asleep, 'suspended run')} left alone: what they wait for has not come (durable waiting)")
+    elif not found:
+        note("nothing to resume: no run was interrupted")
+    return found
 
 
 def _resume_each(store: Store, found: list[RunInfo], options: dict[str, Any], manner: Manner) -> list[int]:
@@ -179,8 +204,11 @@ def _guarded(run: Run, info: RunInfo, options: dict[str, Any], manner: Manner) -
 
 
 def _total(codes: list[int]) -> int:
-    """One exit code for several runs: that of a signal, else of a failed run, else of the first other problem."""
+    """One exit code for several runs: that of a signal, else of a failed run, else of the first other problem.
+
+    That a run has gone on and is suspended again is none.
+    """
     for code in (exits.SIGINT, exits.SIGTERM, exits.FAILED):
         if code in codes:
             return code
-    return next((code for code in codes if code), exits.OK)
+    return next((code for code in codes if code not in (exits.OK, exits.SUSPENDED)), exits.OK)

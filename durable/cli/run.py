@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from durable.cli.options import grace_option, json_option, quiet_option, store_option, verbose_option
+from durable.cli import exits
+from durable.cli.options import grace_option, json_option, quiet_option, store_option, verbose_option, wait_option
 
 if TYPE_CHECKING:
     from durable.cli.driving import Manner
+    from durable.cli.live import Watch
     from durable.core.state import RunState
     from durable.definition.blueprint import Blueprint
+    from durable.run import Run
     from durable.store import RunInfo, Store
 
 
@@ -30,7 +34,8 @@ if TYPE_CHECKING:
 )
 @click.option("--start", metavar="TASK", help="Start from this task or group. [default: from every root]")
 @click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="How many attempts the run may start.")
-@click.option("--new", is_flag=True, help="Start another run even if one was interrupted.")
+@click.option("--new", is_flag=True, help="Start another run even if one was interrupted or is suspended.")
+@wait_option
 @grace_option
 @json_option
 @quiet_option
@@ -44,15 +49,16 @@ def command(
     start: str | None,
     max_steps: int | None,
     new: bool,
+    wait: bool,
     grace: float,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Run the workflow in FILE until it has ended.
+    """Run the workflow in FILE until it has ended, or until it has to wait for people, signals or timers.
 
-    If the newest run of the same workflow with the same input was interrupted, it is gone on with,
-    and nothing that was recorded as finished is done again. What tasks print comes through; with --json
-    it goes to stderr.
+    If the newest run of the same workflow with the same input was interrupted or is suspended, it is gone
+    on with, and nothing that was recorded as finished is done again. What tasks print comes through; with
+    --json it goes to stderr.
 
     \b
     durable run etl.py
@@ -71,35 +77,53 @@ def command(
     if as_json:
         keep_stdout_for_json()
     with ExitStack() as stack:
-        return _run(code, store, new, asked, Manner(as_json, quiet, grace), stack)
+        return _run(code, store, new, asked, Manner(as_json, quiet, grace, wait), stack)
 
 
 def _run(
     code: tuple[str, str | None], url: str | None, new: bool, asked: dict[str, Any], manner: Manner, stack: ExitStack
 ) -> int:
     from durable.cli.driving import Stopped, driving, report_stop
-    from durable.cli.ended import report_end
     from durable.cli.live import Watch
     from durable.cli.loading import load
-    from durable.run import opened_store, start_run
+    from durable.run import opened_store
 
-    watch, store = Watch(), None
+    watch, store, named = Watch(), None, asked["run_id"] is not None
     try:
         with driving(watch, manner):
             workflow = load(*code)
             store, owned = opened_store(url or workflow.store)
             if owned:
                 stack.enter_context(store)
-            found = None if new else _found(store, workflow, asked)
-            if found is not None:
-                asked["run_id"] = found.run_id
-            if not manner.silent:
-                watch.began = partial(_announce, store, found)
-            with _hinted():
-                run = start_run(workflow, store=store, observers=(watch.observe,), grace=manner.grace, **asked)
+            run = _start(workflow, store, None if new else _found(store, workflow, asked), asked, watch, manner)
     except Stopped as stop:
         return report_stop(watch, stop, manner, store)
-    return report_end(run, watch.seconds if watch.state is not None else None, manner)
+    return _report(run, watch, named, manner)
+
+
+def _start(
+    workflow: Blueprint, store: Store, found: RunInfo | None, asked: dict[str, Any], watch: Watch, manner: Manner
+) -> Run:
+    """Begin a run, or go on with the one that was found."""
+    from durable.run import start_run
+
+    if found is not None:
+        asked["run_id"] = found.run_id
+    if not manner.silent:
+        watch.began = partial(_announce, store, found)
+    asked |= {"observers": (watch.observe,), "grace": manner.grace, "stays": manner.wait}
+    with _hinted():
+        return start_run(workflow, store=store, **asked)
+
+
+def _report(run: Run, watch: Watch, named: bool, manner: Manner) -> int:
+    from durable.cli.ended import report_end
+    from durable.cli.render import note
+
+    said = report_end(run, watch.seconds if watch.state is not None else None, manner)
+    if said == exits.SUSPENDED and watch.state is None and not named and not manner.silent:
+        note("--new starts another run")
+    return said
 
 
 @contextmanager
@@ -114,13 +138,14 @@ def _hinted() -> Iterator[None]:
 
 
 def _found(store: Store, workflow: Blueprint, asked: dict[str, Any]) -> RunInfo | None:
-    """The run of the id that was asked for, else the newest interrupted one of the same workflow, input and start."""
+    """The run of the id that was asked for, else the newest of the same workflow, input and start that stopped."""
     from durable.engine.inputs import input_digest
 
     if asked["run_id"] is not None:
         return store.run(asked["run_id"])
     digest = input_digest(asked["initial"])
-    for info in store.runs(workflow=workflow.name, status="interrupted"):
+    stopped = (store.runs(workflow=workflow.name, status=status) for status in ("interrupted", "suspended"))
+    for info in merge(*stopped, key=lambda info: -info.created):
         if info.input == digest and store.event(info.run_id, 1).fields.get("start") == asked["start"]:
             return info
     return None
@@ -137,4 +162,4 @@ def _announce(store: Store, found: RunInfo | None, state: RunState) -> None:
     else:
         when = ago(store.clock.now() - found.updated)
         done = counted(task_counts(state).get("succeeded", 0), "task")
-        say(f"continuing run {name}, interrupted {when} with {done} done; --new starts another")
+        say(f"continuing run {name}, {found.shown_status} {when} with {done} done; --new starts another")

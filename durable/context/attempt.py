@@ -64,7 +64,9 @@ class TaskExecutionContext:
         self.prompts: list[Prompt] = []
         self._carry: Carry | None = None
         if attempt.carried:
-            self.carry.restore(attempt.carried)
+            from durable.context.carry import Carry
+
+            self._carry = Carry(self, attempt.carried)
 
     @property
     def idempotency_key(self) -> str:
@@ -131,7 +133,7 @@ class TaskExecutionContext:
         """
         self.check()
         self.numbering.refuse_in_step("next_task")
-        scheduling = self._schedule()
+        scheduling = self.schedule()
         target = self._attempt.own(item) if goto else None
         if target is not None:
             self._attempt.check_jump(target)
@@ -333,6 +335,8 @@ class TaskExecutionContext:
 
     def effects(self) -> Effects:
         """Return everything the attempt wants to have committed with its result."""
+        if self._carry is not None:
+            self._carry.restore_rest()
         found = self._effects
         found.writes = self.staged + self.metadata_writes()
         if self.scheduling is not None:
@@ -360,7 +364,7 @@ class TaskExecutionContext:
         """Take a change of the channel in."""
         self.staged.append(write)
         if self._carry is not None:
-            self._carry.open.append(write)
+            self._carry.open.append((len(self.staged), write))
 
     def metadata_writes(self) -> list[Write]:
         """What the attempt has changed of the metadata."""
@@ -376,13 +380,14 @@ class TaskExecutionContext:
     def restore(self, fragment: Fragment | None, effects: Effects | None, goto: bool) -> None:
         """Take in what an earlier attempt left in an iteration that it finished."""
         if fragment is not None:
-            self._schedule().restore(fragment)
+            self.schedule().restore(fragment)
         if effects is not None:
             self._effects, self._goto = effects, goto
             if goto:
-                self._schedule().jumps.update(dict.fromkeys(effects.taken or ()))
+                self.schedule().jumps.update(dict.fromkeys(effects.taken or ()))
 
-    def _schedule(self) -> Scheduling:
+    def schedule(self) -> Scheduling:
+        """What the attempt schedules, made when it is first asked for."""
         if self.scheduling is None:
             from durable.definition.recipes import Scheduling
 

@@ -76,6 +76,7 @@ class Tracked(Generic[T]):
     def _remaining(self) -> Iterator[T]:
         items = iter(self._items)
         if self._mark is not None and self._position:
+            self._carry.restore(self._path, self._mark.seq)
             fields = self._context.view.store.event(self._context.run_id, self._mark.seq).fields
             self._skip(items, fields.get("key"))
         return items

@@ -30,6 +30,7 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
         after[count + group] = after[group]
         after[group] = [line[0] - begin for line in lines] or [count + group]
         waits[count + group] = len(lines) or 1
+    for group, lines in groups.items():  # once all are closed: a group may stand before one that is nested in it
         for line in lines:
             end = line[-1] - begin + (count if graph.grouped[line[-1]] else 0)
             after[end] = [*after[end], count + group]

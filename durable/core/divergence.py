@@ -49,7 +49,7 @@ def compare(state: RunState, live: Definition) -> Divergence:
     new = Graph(live)
     found = Divergence([], [], [], [], [])
     for was, name in enumerate(old.ids[: old.static]):
-        begun = state.nodes[was] not in (PENDING, SKIPPED)
+        begun = state.nodes[was] not in (PENDING, SKIPPED) or was in state.iterations
         now = new.index.get(name)
         if now is None:
             if not old.is_group(was):

@@ -54,7 +54,7 @@ def definition_changed(state: RunState, event: Event) -> None:
         now = state.index.get(node_id)
         if now is not None:
             _carry_over(old, state, was, now)
-        elif old.nodes[was] != PENDING:
+        elif old.nodes[was] != PENDING or was in old.iterations:
             state.orphans[node_id] = (old.nodes[was], old.outcome[was])
     _renumber(old, state)
 

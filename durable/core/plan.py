@@ -150,6 +150,8 @@ def _task(
         if node in state.woken:
             return PlanItem(name, "run", f"suspended, and what it waited for is there{code}")
         return PlanItem(name, "blocked", f"suspended; waits for: {said}")
+    if node in state.iterations:
+        return PlanItem(name, "run", f"goes on with iteration {state.iteration(node)}{code}")
     missing = _missing(state, node)
     if missing:
         return PlanItem(name, "blocked", f"follows {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}")

@@ -7,7 +7,6 @@ from typing import Any
 
 from durable.errors import DefinitionError
 
-
 MAX_ID = 500
 """Characters of an id."""
 

@@ -1,6 +1,13 @@
-"""The graph as a Mermaid flowchart, plain or coloured by a run's state."""
+"""The graph as a Mermaid flowchart, plain or coloured by a run's state.
+
+What was scheduled while the run went on hangs on dotted edges from the task that scheduled it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
 
 from durable.core.graph import Graph
 from durable.core.state import RunState
@@ -12,32 +19,87 @@ _COLOURS = {
     "timed_out": "#ffcdd2",
     "running": "#bbdefb",
     "waiting": "#fff9c4",
+    "suspended": "#e1bee7",
     "interrupted": "#ffe0b2",
     "cancelled": "#e0e0e0",
     "skipped": "#eeeeee",
 }
 
 
-def draw(graph: Graph, state: RunState | None = None) -> str:
-    """Return a graph as Mermaid text, coloured when a state is given."""
+class Drawing(msgspec.Struct, frozen=True):
+    """What a definition knows beyond its graph, by the names of nodes.
+
+    Attributes:
+        labels: texts on edges.
+        terminals: nodes with a thick frame.
+        back: edges that begin another round, which the graph does not have.
+    """
+
+    labels: Mapping[tuple[str, str], str] = {}
+    terminals: Collection[str] = frozenset()
+    back: Sequence[tuple[str, str]] = ()
+
+
+def draw(graph: Graph, state: RunState | None = None, drawing: Drawing | None = None) -> str:
+    """Return a graph as Mermaid text.
+
+    Args:
+        graph: the graph.
+        state: colour the nodes by their status in it.
+        drawing: labels and marks.
+    """
+    drawing = drawing or Drawing()
     lines = ["flowchart LR"]
     for node in graph.ordered():
         if graph.parent[node] < 0:
             lines += _node(graph, node, "    ")
-    lines += [f"    n{source} --> n{target}" for source in range(len(graph.ids)) for target in graph.after[source]]
+    lines += _edges(graph, drawing)
+    terminals = [node for node in range(len(graph.ids)) if graph.name(node) in drawing.terminals]
+    if terminals:
+        lines.append("    classDef terminal stroke-width:3px")
+        lines += [f"    class n{node} terminal" for node in terminals]
     if state is not None:
-        used = {STATUSES[status] for status in state.nodes}
-        lines += [f"    classDef {name} fill:{colour}" for name, colour in _COLOURS.items() if name in used]
-        lines += [
-            f"    class n{node} {STATUSES[status]}"
-            for node, status in enumerate(state.nodes)
-            if STATUSES[status] in _COLOURS
-        ]
+        lines += _colours(state)
     return "\n".join(lines) + "\n"
 
 
+def _edges(graph: Graph, drawing: Drawing) -> list[str]:
+    found = []
+    for source, after in enumerate(graph.after):
+        for target in after:
+            jump = (graph.ids[source], graph.ids[target]) in graph.jumps
+            label = drawing.labels.get((graph.name(source), graph.name(target)))
+            found.append(_edge(source, target, "-.->" if jump else "-->", label))
+    for names in drawing.back:
+        source, target = (graph.index[name] for name in names)
+        found.append(_edge(source, target, "-->", drawing.labels.get(names)))
+    for scheduler, nodes in graph.scheduled.items():
+        begun = [node for node in nodes if graph.parent[node] < 0 and not graph.before[node]]
+        found += [_edge(scheduler, node, "-.->", None) for node in begun]
+    return found
+
+
+def _edge(source: int, target: int, arrow: str, label: str | None) -> str:
+    text = f'|"{_escaped(label)}"| ' if label else ""
+    return f"    n{source} {arrow}{text or ' '}n{target}"
+
+
+def _colours(state: RunState) -> list[str]:
+    used = {STATUSES[status] for status in state.nodes}
+    lines = [f"    classDef {name} fill:{colour}" for name, colour in _COLOURS.items() if name in used]
+    return lines + [
+        f"    class n{node} {STATUSES[status]}"
+        for node, status in enumerate(state.nodes)
+        if STATUSES[status] in _COLOURS
+    ]
+
+
+def _escaped(text: str) -> str:
+    return text.replace('"', "#quot;")
+
+
 def _node(graph: Graph, node: int, indent: str) -> list[str]:
-    label = graph.ids[node].replace('"', "#quot;")
+    label = _escaped(graph.ids[node])
     if not graph.is_group(node):
         return [f'{indent}n{node}["{label}"]']
     inner = [line for member in graph.members[node] for part in member for line in _node(graph, part, indent + "    ")]

@@ -7,7 +7,7 @@ is recorded with its code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,11 @@ class Scheduling:
     def restore(self, fragment: Fragment) -> None:
         """Take in what an earlier attempt scheduled in an iteration that it finished."""
         self._parts.append(fragment)
-        self._given.update(fragment.ids)
+        self.reserve(fragment.ids)
+
+    def reserve(self, ids: Iterable[str]) -> None:
+        """Take note of ids that an earlier attempt has given."""
+        self._given.update(ids)
 
     def fragment(self) -> Fragment | None:
         """Return everything that was scheduled, as one; None when there is nothing."""

@@ -46,6 +46,7 @@ class Inbox:
         return self._journal.state.nodes[node] not in ENDED
 
     def _signal(self, message: Message, body: Body) -> None:
+        self._expire(body.name, message.time)
         fields = {
             "name": body.name,
             "id": message.id.removeprefix(SIGNAL_ID),
@@ -54,6 +55,15 @@ class Inbox:
             "reason": body.reason,
         }
         self._journal.emit("SignalReceived", data=encode_fields(fields), payload=body.payload)
+
+    def _expire(self, name: str, sent: int) -> None:
+        """End the waits for a signal whose time was up when it was sent: it is for the next one."""
+        state = self._journal.state
+        for node, path, seq in tuple(state.listening.get(name, ())):
+            mark = find(state.marks.get(node), path)
+            if mark is not None and mark.seq == seq and mark.waits and 0 < mark.due < sent:
+                data = encode_fields({"mark": path})
+                self._journal.emit("WaitExpired", state.graph.ids[node], state.attempts[node], data)
 
     def _answer(self, message: Message, body: Body) -> None:
         """Record an answer and write it where the question says; one that comes too late is dropped."""

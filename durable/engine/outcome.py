@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from durable.core.graph import Graph
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, SUCCEEDED, SUSPENDED
 from durable.engine.changes import decode_refusal
@@ -44,7 +46,16 @@ def result(state: RunState, view: RunView) -> Any:
     ends = [node for node in taken if SUCCEEDED not in map(nodes.__getitem__, follow(node))]
     if len(ends) == 1:
         return view.value(ends[0])
-    return view.values(sorted(ends, key=graph.place), graph.ids.__getitem__)
+    return view.values(sorted(ends, key=partial(_place, graph)), graph.ids.__getitem__)
+
+
+def _place(graph: Graph, node: int) -> list[tuple[int, int, int]]:
+    """Where a node stands, what a task scheduled in that task's place: whichever of several tasks was faster."""
+    way = [graph.place(node)]
+    while node in graph.scheduler:
+        node = graph.scheduler[node]
+        way.append(graph.place(node))
+    return way[::-1]
 
 
 def _followers(state: RunState) -> Callable[[int], Iterable[int]]:

@@ -8,6 +8,7 @@ import pytest
 
 from durable.core.divergence import compare
 from durable.core.graph import Definition, GroupSpec, TaskSpec
+from durable.core.specs import Fragment
 from tests.core.machine import Machine, tasks
 
 CHAIN = Definition("w", None, tasks("a", "b", "c"), (), (("a", "b"), ("b", "c")))
@@ -97,3 +98,35 @@ def test_a_started_group_keeps_its_members() -> None:
         live = Definition("w", None, GROUP.tasks, (GroupSpec("g", (("a",), ("b",)), **{setting: value}),), GROUP.edges)
         found = compare(started_group().state, live)
         assert (found.before, len(found.reported)) == ([], 1), setting
+
+
+def test_a_task_between_two_iterations_has_run() -> None:
+    """It may not be renamed or removed, although its next iteration has not started."""
+    machine = Machine(CHAIN)
+    machine.start("a")
+    machine.emit("TaskIterated", "a", 1, iteration=2)
+    live = Definition("w", None, tasks("A", "b", "c"), (), (("A", "b"), ("b", "c")))
+    assert [line[:26] for line in compare(machine.state, live).before] == ["a: has run and is not in t"]
+    machine.change(live)
+    assert set(machine.state.orphans) == {"a"}
+
+
+def test_what_was_scheduled_is_no_difference() -> None:
+    """Nor is an edge that a jump added; the definition did not have them."""
+    machine = Machine(Definition("w", None, tasks("a", "b", "c")))
+    machine.start("a")
+    machine.grow("a", Fragment(("x",), tasks("a/x"), jumps=("c",)))
+    machine.emit("TaskSucceeded", "a", 1, taken=["c"])
+    machine.run("c")
+    assert not compare(machine.state, Definition("w", None, tasks("a", "b", "c"))).any
+    found = compare(machine.state, Definition("w", None, (*tasks("a", "b", "c"), TaskSpec("a/x"))))
+    assert found.before == []
+
+
+@pytest.mark.parametrize(("setting", "value"), [("deadline", 9.0), ("max_cycles", 5), ("coroutine", True)])
+def test_new_settings_of_long_tasks_are_reported_too(setting: str, value: Any) -> None:
+    """They may change at any time."""
+    live = Definition("w", None, (TaskSpec("a", **{setting: value}), *tasks("b", "c")), (), CHAIN.edges)
+    found = compare(after_a().state, live)
+    assert (found.before, len(found.reported)) == ([], 1)
+    assert found.reported[0].startswith(f"a: {setting} ")

@@ -7,6 +7,7 @@ import pytest
 from durable.core.divergence import Divergence
 from durable.core.graph import Definition, GroupSpec
 from durable.core.plan import Plan, make_plan
+from durable.core.specs import Fragment
 from tests.core.machine import Machine, tasks
 
 CHAIN = Definition("w", None, tasks("a", "b", "c"), (), (("a", "b"), ("b", "c")))
@@ -95,3 +96,36 @@ def test_changed_code_is_named_where_it_matters() -> None:
         "succeeded (code changed since)",
         "interrupted in attempt 1 (code changed since)",
     ]
+
+
+def test_scheduled_tasks_stand_in_the_plan_under_their_ids() -> None:
+    """Those that are done are reused; those that are not run, or wait for those before them."""
+    machine = Machine(Definition("w", None, tasks("a")))
+    machine.start("a")
+    machine.grow("a", Fragment(("x", "y", "z"), tasks("a/x", "a/y", "a/z"), (), (("a/y", "a/z"),)))
+    machine.end("TaskSucceeded", "a")
+    machine.run("a/x")
+    assert actions(plan(machine)) == {"a": "reuse", "a/x": "reuse", "a/y": "run", "a/z": "blocked"}
+
+
+def test_a_suspended_task_is_blocked_until_what_it_waits_for_is_there() -> None:
+    """The plan says what that is."""
+    machine = Machine(CHAIN)
+    machine.start("a")
+    machine.emit("SignalAwaited", "a", 1, mark="0", name="go")
+    machine.emit("TimerStarted", "a", 1, mark="1", due=10**9)
+    machine.emit("TaskSuspended", "a", 1, waiting=["0", "1"])
+    item = plan(machine, "suspended").items[0]
+    assert (item.action, item.why) == ("blocked", "suspended; waits for: signal go, sleep")
+    machine.emit("SignalReceived", name="go", id="1")
+    item = plan(machine, "suspended").items[0]
+    assert (item.action, item.why) == ("run", "suspended, and what it waited for is there")
+
+
+def test_a_task_between_two_iterations_goes_on_with_the_next() -> None:
+    """It does not begin anew."""
+    machine = Machine(CHAIN)
+    machine.start("a")
+    machine.emit("TaskIterated", "a", 1, iteration=2)
+    item = plan(machine).items[0]
+    assert (item.action, item.why) == ("run", "goes on with iteration 2")
