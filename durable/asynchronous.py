@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Thread, current_thread, main_thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from durable.context.current import current_context
 from durable.engine.stop import StopSignals
@@ -99,7 +99,8 @@ async def start_in_thread(begin: Callable[[Control], Run]) -> Run:
 
     Raises:
         asyncio.CancelledError: the caller was cancelled; the run is recorded as cancelled.
-        KeyboardInterrupt, SystemExit: a signal stopped the drive gracefully; the run can be resumed.
+        KeyboardInterrupt, SystemExit: a signal stopped the drive gracefully; the run can be resumed. Under
+            ``asyncio.run`` SIGINT leads to CancelledError here and to KeyboardInterrupt there.
         Exception: whatever ``begin`` raises.
     """
     control = Control(asyncio.get_running_loop())
@@ -136,7 +137,7 @@ async def _drive(begin: Callable[[Control], Run], look: Callable[[Run], T], cont
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle)
 
-    with _stopped_by_signals(control):
+    with _stops.around(control):
         thread = Thread(target=context.run, args=(drive,), name="durable-driver", daemon=True)
         thread.start()
         try:
@@ -147,7 +148,8 @@ async def _drive(begin: Callable[[Control], Run], look: Callable[[Run], T], cont
         finally:
             thread.join()
     failure = done.exception()
-    _raise_signal(control)
+    if control.signal is not None and current_context() is None:  # else the run around this one says it
+        _stops.leave(control.signal)
     if failure is not None:
         raise failure
     return done.result()
@@ -169,50 +171,63 @@ async def _wind_up(control: Control, done: asyncio.Future[Any]) -> None:
         control.cancel_what_rests()
 
 
-_stoppable: dict[Control, None] = {}
-_signals: StopSignals | None = None
+class _Stops:
+    """Lets SIGINT and SIGTERM stop the drives of the main thread's loop.
+
+    The first drive takes the handlers, the last one puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._controls: dict[Control, None] = {}
+        self._signals: StopSignals | None = None
+        self._runners: Any = None
+        self._told = False
+
+    @contextlib.contextmanager
+    def around(self, control: Control) -> Iterator[None]:
+        """Let signals stop this drive too; does nothing off the main thread."""
+        if current_thread() is not main_thread():
+            yield
+            return
+        if self._signals is None:
+            before = signal.getsignal(signal.SIGINT)
+            self._runners, self._told = before if _is_runners(before) else None, False
+            self._signals = StopSignals(self._stop_all, lambda: False, also=_is_runners)
+            self._signals.__enter__()
+        self._controls[control] = None
+        if self._signals.received is not None:  # the others are stopping
+            self._stop(control, self._signals.received)
+        try:
+            yield
+        finally:
+            del self._controls[control]
+            if not self._controls:
+                self._signals.__exit__()
+                self._signals = None
+
+    def leave(self, number: int) -> NoReturn:
+        """Raise in a caller what the signal that stopped its drive means."""
+        if number != signal.SIGINT:
+            raise SystemExit(128 + number)
+        if self._runners is None:
+            raise KeyboardInterrupt("the run was interrupted and can be resumed")
+        if not self._told:
+            # asyncio.run gets to know of it, once: it cancels its main task and raises KeyboardInterrupt itself.
+            self._told = True
+            self._runners(number, None)
+        raise asyncio.CancelledError("the run was interrupted and can be resumed")
+
+    def _stop_all(self, _name: str) -> None:
+        for control in list(self._controls):
+            if self._signals is not None and self._signals.received is not None:
+                self._stop(control, self._signals.received)
+
+    def _stop(self, control: Control, number: int) -> None:
+        control.signal = number
+        control.stop(signal.Signals(number).name)
 
 
-@contextlib.contextmanager
-def _stopped_by_signals(control: Control) -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop the drive: the first drive takes the handlers, the last one puts them back."""
-    global _signals
-    if current_thread() is not main_thread():
-        yield
-        return
-    if _signals is None:
-        _signals = StopSignals(_stop_all, lambda: False, also=_is_runners)
-        _signals.__enter__()
-    _stoppable[control] = None
-    if _signals.received is not None:  # the others are stopping
-        _stop(control, _signals.received)
-    try:
-        yield
-    finally:
-        del _stoppable[control]
-        if not _stoppable:
-            _signals.__exit__()
-            _signals = None
-
-
-def _stop_all(_name: str) -> None:
-    for control in list(_stoppable):
-        if _signals is not None and _signals.received is not None:
-            _stop(control, _signals.received)
-
-
-def _stop(control: Control, number: int) -> None:
-    control.signal = number
-    control.stop(signal.Signals(number).name)
-
-
-def _raise_signal(control: Control) -> None:
-    """Raise what the signal means to the caller. Inside of another run's body that run raises it."""
-    if control.signal is None or current_context() is not None:
-        return
-    if control.signal == signal.SIGINT:
-        raise KeyboardInterrupt("the run was interrupted and can be resumed")
-    raise SystemExit(128 + control.signal)
+_stops = _Stops()
 
 
 def _is_runners(handler: object) -> bool:

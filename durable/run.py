@@ -141,7 +141,7 @@ class Run:
         reason: str | None = None,
         observers: Iterable[Observer] = (),
         grace: float = GRACE_SECONDS,
-        stays: bool = False,
+        wait: bool = False,
         _control: Control | None = None,
     ) -> Run:
         """Go on with the run to its end and return it; like ``Workflow.resume``, but never raises its failure.
@@ -151,7 +151,7 @@ class Run:
             policy, accept_changes, actor, reason: as for ``Workflow.resume``.
             observers: called on the driver after each commit with ``(state, events)``.
             grace: seconds that running bodies get when SIGINT or SIGTERM asks to stop.
-            stays: wait for whatever the run waits for instead of suspending it.
+            wait: wait for whatever the run waits for instead of suspending it.
         """
         info = self.info
         if workflow is not None:
@@ -161,7 +161,7 @@ class Run:
         workflow = workflow or self.workflow or self._load_workflow(info)
         self.workflow = workflow
         asked = {"actor": actor, "reason": reason}
-        host = _host(self.store, observers, grace, stays, _control)
+        host = _host(self.store, observers, grace, wait, _control)
         return self._took(
             lifecycle.resume(host, self.run_id, workflow, policy=policy, accept=accept_changes, asked=asked)
         )
@@ -308,7 +308,7 @@ def start_run(
     deadline: float | None = None,
     observers: Iterable[Observer] = (),
     grace: float = GRACE_SECONDS,
-    stays: bool = False,
+    wait: bool = False,
     control: Control | None = None,
 ) -> Run:
     """Run a workflow, or go on with its interrupted run of that id, until it has ended. See ``Workflow.start``."""
@@ -324,7 +324,7 @@ def start_run(
     run = Run(opened, run_id or _new_id(workflow.name, opened), owned=owned)
     run.workflow = workflow
     try:
-        return run._took(lifecycle.start(_host(opened, observers, grace, stays, control), run.run_id, request))
+        return run._took(lifecycle.start(_host(opened, observers, grace, wait, control), run.run_id, request))
     except BaseException:
         run.close()
         raise
@@ -391,11 +391,11 @@ def opened_store(store: Any) -> tuple[Store, bool]:
 
 
 def _host(
-    store: Store, observers: Iterable[Observer], grace: float, stays: bool, control: Control | None = None
+    store: Store, observers: Iterable[Observer], grace: float, wait: bool, control: Control | None = None
 ) -> lifecycle.Host:
     loop = control.executor if control is not None else _new_loop
     on_drive = control.on_drive if control is not None else None
-    return lifecycle.Host(store, ThreadExecutor, loop, tuple(observers), grace, stays, on_drive)
+    return lifecycle.Host(store, ThreadExecutor, loop, tuple(observers), grace, wait, on_drive)
 
 
 def _new_loop() -> LoopExecutor:

@@ -110,7 +110,7 @@ def _resume(run: Run, code: tuple[str | None, str | None], options: dict[str, An
         with driving(watch, manner):
             version = run.store.event(run.run_id, 1).fields.get("version")
             workflow = load(file, name, version) if file is not None else None
-            run.resume(workflow, observers=(watch.observe,), grace=manner.grace, stays=manner.wait, **options)
+            run.resume(workflow, observers=(watch.observe,), grace=manner.grace, wait=manner.wait, **options)
     except Stopped as stop:
         return report_stop(watch, stop, manner, run.store)
     return report_end(run, watch.seconds if watch.state is not None else None, manner)

@@ -111,7 +111,7 @@ def _start(
         asked["run_id"] = found.run_id
     if not manner.silent:
         watch.began = partial(_announce, store, found)
-    asked |= {"observers": (watch.observe,), "grace": manner.grace, "stays": manner.wait}
+    asked |= {"observers": (watch.observe,), "grace": manner.grace, "wait": manner.wait}
     with _hinted():
         return start_run(workflow, store=store, **asked)
 

@@ -38,6 +38,7 @@ class Ask:
         self.patience = patience
         self.until = 0.0
         self.future: Future[int] = Future()
+        self.future.set_running_or_notify_cancel()  # a cancelled coroutine must not cancel what the driver answers
 
 
 class Asks:

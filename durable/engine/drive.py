@@ -68,7 +68,7 @@ class Drive:
         observers: told after each commit.
         default_limit: tasks of a group that run at once when it does not say.
         grace: seconds that running bodies get after a request to stop.
-        stays: wait for whatever the run waits for instead of suspending it.
+        wait: wait for whatever the run waits for instead of suspending it.
 
     Attributes:
         inlines: whether a body may run on the driver when nothing else needs it meanwhile.
@@ -85,7 +85,7 @@ class Drive:
         observers: Iterable[Observer] = (),
         default_limit: int = 4,
         grace: float = 0.0,
-        stays: bool = False,
+        wait: bool = False,
     ) -> None:
         self.store = store
         self.lease = lease
@@ -102,7 +102,7 @@ class Drive:
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
         self._default_limit = default_limit
         self._grace = grace
-        self._stays = stays
+        self._wait_on = wait
         self.inlines = True
         self._inline = False
         self._stopping: str | None = None
@@ -356,7 +356,7 @@ class Drive:
     def _suspends(self, wake: int | None) -> bool:
         """Suspend the run; False when it is worth staying. The caller decides again when it is True."""
         near = wake is not None and (wake - self.clock.now()) / 1e6 <= PATIENCE
-        if near or self._stays:
+        if near or self._wait_on:
             return False
         self._read_inbox()
         if self.journal.batch or self._ending is not None or not self._arrived.empty():

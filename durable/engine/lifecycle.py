@@ -51,7 +51,7 @@ class Host(msgspec.Struct):
         executor: makes the executor for bodies that run off the driver; loop: that for coroutines.
         observers: called on the driver after each commit with ``(state, events)``.
         grace: seconds that running bodies get after a request to stop.
-        stays: wait for whatever a run waits for instead of suspending it.
+        wait: wait for whatever a run waits for instead of suspending it.
         on_drive: called with the drive before it begins.
     """
 
@@ -60,7 +60,7 @@ class Host(msgspec.Struct):
     loop: Callable[[], LoopExecutor]
     observers: tuple[Observer, ...] = ()
     grace: float = GRACE_SECONDS
-    stays: bool = False
+    wait: bool = False
     on_drive: Callable[[Drive], None] | None = None
 
 
@@ -129,7 +129,7 @@ def _rests(host: Host, info: RunInfo) -> bool:
     """Whether there is nothing to do: the run has ended, or what it waits for has not come."""
     if info.status in RUN_ENDS.values():
         return True
-    if info.status != "suspended" or info.messages or host.stays:
+    if info.status != "suspended" or info.messages or host.wait:
         return False
     return info.due is None or (info.due - host.store.clock.now()) / 1e6 > PATIENCE
 
@@ -241,7 +241,7 @@ def _leased(store: Store, run_id: str) -> Iterator[Lease]:
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
     return Drive(
         host.store, lease, state, code, host.executor, host.loop, host.observers, default_workers(), host.grace,
-        host.stays,
+        host.wait,
     )  # fmt: skip
 
 
