@@ -176,12 +176,9 @@ def _task_ended(state: RunState, event: Event) -> int:
     node = _move_task(state, event)
     state.ended[node] = event.time
     state.outcome[node] = event.seq
-    if state.deadlines:
-        state.deadlines.pop(node, None)
-    if state.driven:
-        state.driven.pop(node, None)
-    if state.woken:
-        state.woken.pop(node, None)
+    if state.deadlines or state.driven or state.woken:
+        for column in (state.deadlines, state.driven, state.woken):
+            column.pop(node, None)
     return node
 
 

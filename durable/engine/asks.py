@@ -38,6 +38,7 @@ class Ask:
         self.patience = patience
         self.until = 0.0
         self.future: Future[int] = Future()
+        self.future.set_running_or_notify_cancel()  # a coroutine that is cancelled must not end it before the driver
         self.future.set_running_or_notify_cancel()  # a cancelled coroutine must not cancel what the driver answers
 
 
@@ -115,6 +116,8 @@ class Asks:
 
     def committed(self) -> None:
         """Let bodies go on whose events are durable now."""
+        if not self._uncommitted and not self.held:
+            return
         done, self._uncommitted = self._uncommitted, []
         if self._checkpoint:
             self._checkpoint = False
