@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from durable.testing.clock import FakeClock
 from durable.testing.conformance import STORE_LAWS, StoreLaw, check_store
-from durable.testing.crash import Body, CrashKit, Exit, Kill, LiveDrive, Outcome, Report, Shortfall, Trial, Workload
+from durable.testing.crash import (
+    Body,
+    CrashKit,
+    Exit,
+    Kill,
+    LiveDrive,
+    Outcome,
+    Report,
+    Send,
+    Shortfall,
+    Trial,
+    Workload,
+)
 
 __all__ = [
     "STORE_LAWS",
@@ -19,6 +31,7 @@ __all__ = [
     "LiveDrive",
     "Outcome",
     "Report",
+    "Send",
     "Shortfall",
     "StoreLaw",
     "Trial",

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from durable.core.events import Event
-from durable.testing import CrashKit, Kill, Outcome, Report, Workload
-from durable.testing.crash.laws import LAWS, Evidence, breaches
-from durable.testing.crash.witness import ACKNOWLEDGED, RETURNED, STARTED, Line
+from durable.core.events import Event, encode_fields
+from durable.core.specs import Definition, GroupSpec, TaskSpec
+from durable.engine.recover import encode_definition
+from durable.testing import CrashKit, Kill, Outcome, Report, Send, Workload
+from durable.testing.crash.evidence import Evidence
+from durable.testing.crash.laws import LAWS, breaches
+from durable.testing.crash.witness import (
+    ACKNOWLEDGED,
+    ITEM,
+    RETURNED,
+    STARTED,
+    STEP_CALLED,
+    STEP_GIVEN,
+    STEP_RETURNED,
+    Line,
+)
 
 
 def events(*kinds: str) -> list[Event]:
@@ -18,13 +31,31 @@ def events(*kinds: str) -> list[Event]:
     return [Event(seq, seq, kind, "g" if kind.startswith("Group") else "t", 1) for seq, kind in enumerate(kinds, 1)]
 
 
-def lines(*found: tuple[str, int]) -> list[Line]:
-    """Lines of the witness about the task."""
-    return [Line(what, "run", "t", number, 1) for what, number in found]
+def log(*found: tuple[str, dict[str, Any]]) -> list[Event]:
+    """Events of the task's first attempt with their fields, a microsecond after each other."""
+    return [Event(seq, seq, kind, "t", 1, encode_fields(fields)) for seq, (kind, fields) in enumerate(found, 1)]
+
+
+def lines(*found: tuple[Any, ...]) -> list[Line]:
+    """Lines of the witness about the task: what, the number, and for calls the mark and the item."""
+    return [Line(what, "run", "t", number, 1, *call) for what, number, *call in found]
+
+
+def judged() -> list[Event]:
+    """The log of a group with the member ``t``, which starts after the verdict."""
+    payload = encode_definition(Definition("w", None, (TaskSpec("t"),), (GroupSpec("g", (("t",),)),)))
+    first = Event(1, 1, "RunCreated", None, 0, None, payload.encoding, payload.data)
+    return [first, Event(2, 2, "GroupSucceeded", "g"), Event(3, 3, "TaskStarted", "t", 1)]
 
 
 RAN = lines((ACKNOWLEDGED, 1), (STARTED, 1), (RETURNED, 1), (ACKNOWLEDGED, 2))
 DONE = events("TaskStarted", "TaskSucceeded")
+
+MOVED = log(("TaskStarted", {}), ("CursorMoved", {"mark": "0"}))
+STEP = ((STEP_CALLED, 1, "0"), (STEP_RETURNED, 1, "0"))
+SLEEP = ("TimerStarted", {"mark": "0", "due": 1})
+ASKED = ("FeedbackRequested", {"mark": "0", "id": "q"})
+SIGNAL = ("SignalReceived", {"name": "s", "id": "m"})
 
 BROKEN: dict[str, list[Evidence]] = {
     "nothing_acknowledged_is_lost": [Evidence(DONE[:1], [1], RAN)],
@@ -37,13 +68,56 @@ BROKEN: dict[str, list[Evidence]] = {
         Evidence(DONE, [1, 2], lines((STARTED, 1), (ACKNOWLEDGED, 1), (RETURNED, 1))),
         Evidence(DONE, [1, 2], [*RAN, *lines((STARTED, 1))]),
     ],
-    "successes_are_true": [Evidence(DONE, [1, 2], lines((ACKNOWLEDGED, 1), (STARTED, 1)))],
+    "successes_are_true": [
+        Evidence(DONE, [1, 2], lines((ACKNOWLEDGED, 1), (STARTED, 1))),
+        Evidence(events("TaskStarted", "TaskIterated"), [1, 2], []),
+        Evidence(events("TaskStarted", "TaskSuspended"), [1, 2], RAN),
+    ],
     "successes_are_final": [
         Evidence(events("TaskStarted", "TaskSucceeded", "TaskInterrupted"), [3], RAN),
         Evidence(events("TaskStarted", "TaskSucceeded", "TaskReopened"), [3], RAN),
     ],
+    "attempts_follow_each_other": [
+        Evidence([*DONE[:1], Event(2, 2, "TaskStarted", "t", 2)], [1, 2], []),
+        Evidence([Event(1, 1, "TaskStarted", "t", 2)], [1], []),
+        Evidence(events("TaskStarted", "TaskSuspended", "TaskSuspended"), [1, 2, 3], []),
+        Evidence([*DONE[:1], Event(2, 2, "RunSuspended")], [1, 2], []),
+    ],
+    "a_run_rests_until_it_goes_on": [
+        Evidence([Event(1, 1, "RunSuspended"), Event(2, 2, "TaskStarted", "t", 1)], [1, 2], []),
+        Evidence([Event(1, 1, "RunSucceeded"), Event(2, 2, "RunContinued")], [1, 2], []),
+    ],
+    "nothing_is_left_at_the_end": [Evidence([*judged()[:2], Event(3, 3, "RunSucceeded")], [1, 2, 3], [])],
+    "members_rest_after_the_verdict": [Evidence(judged(), [1, 2, 3], [])],
     "one_verdict_a_round": [Evidence(events("GroupStarted", "GroupFailed", "GroupSucceeded"), [3], [])],
-    "effects_come_with_their_cause": [Evidence(events("TaskStarted", "ChannelWritten", "TaskSucceeded"), [2, 3], RAN)],
+    "effects_come_with_their_cause": [
+        Evidence(events("TaskStarted", "ChannelWritten", "TaskSucceeded"), [2, 3], RAN),
+        Evidence(events("TaskStarted", "TasksScheduled", "TaskSucceeded"), [2, 3], RAN),
+    ],
+    "recorded_steps_are_not_repeated": [
+        Evidence(
+            log(("TaskStarted", {}), ("StepSucceeded", {"mark": "0"})),
+            [1, 2],
+            lines((ACKNOWLEDGED, 1), *STEP, (ACKNOWLEDGED, 2), *STEP),
+        ),
+        Evidence(log(("TaskStarted", {}), ("StepSucceeded", {"mark": "0"})), [1, 2], lines((ACKNOWLEDGED, 1))),
+        Evidence(log(("TaskStarted", {})), [1], lines((ACKNOWLEDGED, 1), *STEP, (STEP_GIVEN, 1, "0"))),
+    ],
+    "loops_go_on_where_they_were": [
+        Evidence(MOVED, [1, 2], lines((ACKNOWLEDGED, 1), (ITEM, 1, "0", "b"), (ITEM, 2, "0", "a"))),
+        Evidence(MOVED, [1, 2], lines((ACKNOWLEDGED, 2), (ITEM, 1, "0", "b"))),
+    ],
+    "waits_end_once": [
+        Evidence(log(SLEEP, ("TimerFired", {"mark": "0"}), ("TimerFired", {"mark": "0"})), [3], []),
+        Evidence(log(("TimerStarted", {"mark": "0", "due": 9}), ("TimerFired", {"mark": "0"})), [2], []),
+        Evidence(log(SLEEP, SLEEP), [2], []),
+        Evidence(log(ASKED, ("FeedbackAnswered", {"mark": "0", "id": "r"})), [2], []),
+        Evidence(log(ASKED, ("TimerFired", {"mark": "0"})), [2], []),
+    ],
+    "messages_count_once": [
+        Evidence(log(SIGNAL, SIGNAL), [2], []),
+        Evidence(log(SIGNAL), [1], [], inbox=["m"]),
+    ],
 }
 
 
@@ -138,3 +212,33 @@ def test_reports_add_up() -> None:
     both: Sequence[Report] = (Report(1, 2, 1, 0.5), Report(2, 2, 2, 1.0))
     assert str(both[0] + both[1]) == "3 runs, 3 of 4 kills landed, 0 went wrong, 1.5 s"
     assert eval(repr(Kill.at(0.25))) == Kill.at(0.25)
+
+
+def test_a_law_of_calls_begins_anew_with_an_iteration() -> None:
+    """What an iteration recorded binds neither the next one nor the next item of a loop around it."""
+    again = [("StepSucceeded", {"mark": "0"}), ("CursorMoved", {"mark": "1"}), ("TaskIterated", {"iteration": 2})]
+    found = log(("TaskStarted", {}), *again, ("TaskStarted", {}), *again)
+    found[4:] = [Event(event.seq, event.seq, event.type, "t", 2, event.data) for event in found[4:]]
+    body = [STEP_CALLED, STEP_RETURNED, ITEM, RETURNED]
+    seen = [(what, number, "1" if what == ITEM else "0", "x") for number in (1, 2) for what in body]
+    acknowledged = [(ACKNOWLEDGED, 1), *seen[:2], (ACKNOWLEDGED, 2), *seen[2:4], (ACKNOWLEDGED, 5), *seen[4:]]
+    assert not breaches(Evidence(found, [1, 2, 5, 8], lines(*acknowledged)))
+
+
+def test_a_suspended_run_is_sent_what_its_workload_says(tmp_path: Path) -> None:
+    """Once, whatever is killed; and a run that nothing brings further may end suspended."""
+    file = tmp_path / "flow.py"
+    file.write_text(
+        "from durable import TaskExecutionContext, task, workflow\n\n"
+        "@task\ndef waits(context: TaskExecutionContext):\n    return context.wait_for_signal('go')\n\n"
+        "with workflow('flow') as wf:\n    wf.add(waits)\n"
+    )
+    for sends, status in [((Send("signal", "go", 7),), "succeeded"), ((), "suspended")]:
+        with CrashKit(Workload(str(file), sends=sends, patience=0.0), place=tmp_path) as kit:
+            trial = kit.trial()
+            assert trial.drive_on().status == status
+            assert [event.type for event in trial.events()].count("SignalReceived") == len(sends)
+            kit.boundaries(at_most=4).check()
+    kit = CrashKit(Workload(str(file), sends=(Send("shout"),), patience=0.0), place=tmp_path)
+    with kit, pytest.raises(ValueError, match="not 'shout'"):
+        kit.trial().drive_on()

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from durable.scripts import load_script
 from durable.testing import CrashKit, Kill, Workload
 
 FILE = str(Path(__file__).with_name("random_flows.py"))
+SCRIPTS = Path(__file__).with_name("random_scripts.py")
 MEMORY = Path("/dev/shm")
 PLACE = MEMORY if os.access(MEMORY, os.W_OK) else None
 
@@ -23,6 +25,22 @@ def test_boundaries_by_chance(seed: int) -> None:
     draw = random.Random(seed)
     with CrashKit(Workload(FILE, f"random{seed}"), place=PLACE) as kit:
         for _ in range(6):
+            seq = draw.choice(kit.reference.appends)
+            kills = [Kill(draw.choice(["before", "after"]), seq)]
+            if draw.random() < 0.5:
+                kills.append(Kill(draw.choice(["before", "after"]), seq + draw.randint(1, 8)))
+            kit.run_killed(kills).check()
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("seed", [5, 12, 20, 32, 54])
+def test_boundaries_of_scripts_by_chance(seed: int) -> None:
+    """Bodies that make durable calls, schedule bodies that do, loop and wait; one kill or two."""
+    draw = random.Random(seed)
+    sends = load_script(SCRIPTS).described(seed)[1]
+    with CrashKit(Workload(str(SCRIPTS), f"scripts{seed}", sends=sends, patience=0.0), place=PLACE) as kit:
+        assert kit.reference.outcome.status == "succeeded"
+        for _ in range(3):
             seq = draw.choice(kit.reference.appends)
             kills = [Kill(draw.choice(["before", "after"]), seq)]
             if draw.random() < 0.5:

@@ -21,14 +21,14 @@ CHUNKS = [
     ["wide", "fail_fast", "decide_early"],
     ["wide", "policy_retries", "nested"],
 ]
-RUNS = 10
+RUNS = 8
 FRESH_RUNS = 4
 
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("chunk", range(len(CHUNKS)))
 def test_random_instants(chunk: int) -> None:
-    """300 runs in all, a third of them killed again while they go on."""
+    """240 runs in all, a third of them killed again while they go on."""
     for place, name in enumerate(CHUNKS[chunk]):
         loose = name in ("fail_fast", "decide_early")
         with CrashKit(Workload(FILE, name, {"seed": chunk}, loose=loose)) as kit:

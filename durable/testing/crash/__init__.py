@@ -17,6 +17,8 @@ from durable.testing.crash.processes import LiveDrive
 from durable.testing.crash.report import Report, Shortfall
 from durable.testing.crash.trial import Trial
 from durable.testing.crash.witness import Body
-from durable.testing.crash.workload import Kill, Workload
+from durable.testing.crash.workload import Kill, Send, Workload
 
-__all__ = ["Body", "CrashKit", "Exit", "Kill", "LiveDrive", "Outcome", "Report", "Shortfall", "Trial", "Workload"]
+__all__ = [
+    "Body", "CrashKit", "Exit", "Kill", "LiveDrive", "Outcome", "Report", "Send", "Shortfall", "Trial", "Workload",
+]  # fmt: skip

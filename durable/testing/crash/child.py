@@ -8,24 +8,23 @@ It must not clean up after itself: being killed is its purpose.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 import msgspec
 
-from durable.core.events import Event
+from durable.context import calls
 from durable.definition.loading import load_workflow
-from durable.engine import journal
-from durable.engine.attempt import Attempt
+from durable.engine import drive, journal, lifecycle
 from durable.payloads import encode
 from durable.run import Run, open_run, start_run
 from durable.store import Lease, Store
+from durable.testing.crash.sending import send_first
 from durable.testing.crash.stores import open_quickly
-from durable.testing.crash.witness import ACKNOWLEDGED, RAISED, RETURNED, STARTED, Witness
-from durable.testing.crash.workload import Kill, Order, Said
+from durable.testing.crash.watching import watch_appends, watch_bodies, watch_items, watch_steps
+from durable.testing.crash.witness import Witness
+from durable.testing.crash.workload import Order, Said
 
 
 def obey(order: Order, fd: int) -> None:
@@ -38,14 +37,17 @@ def obey(order: Order, fd: int) -> None:
 
 
 def _drive(order: Order) -> Said:
-    witness = Witness(order.witness)
-    _watch_bodies(witness)
+    workload, witness = order.workload, Witness(order.witness)
+    watch_bodies(witness)
+    watch_steps(witness)
+    watch_items(witness)
     if order.checkpoint_every:
         journal.CHECKPOINT_EVENTS, journal.CHECKPOINT_SHARE = order.checkpoint_every, 0
-    workload = order.workload
+    if workload.patience is not None:
+        _wait_no_longer_than(workload.patience)
     workflow = load_workflow(workload.file, workload.workflow)
     store = open_quickly(order.url)
-    _watch_appends(store, witness, order.kill)
+    watch_appends(store, witness, order.kill, partial(send_first, store, order.run_id, workload.sends))
     if order.lease_seconds:
         _shorten_leases(store, order.lease_seconds)
     if order.resume is not None:
@@ -63,39 +65,10 @@ def _said(run: Run) -> Said:
     return Said(run.status, None if payload is None else (payload.encoding, payload.data))
 
 
-def _watch_bodies(witness: Witness) -> None:
-    inner = Attempt._run
-
-    def watched(attempt: Attempt) -> Any:
-        about = (attempt.view.run_id, attempt.task.task_id, attempt.number)
-        witness.note(STARTED, *about)
-        try:
-            value = inner(attempt)
-        except BaseException:
-            witness.note(RAISED, *about)
-            raise
-        witness.note(RETURNED, *about)
-        return value
-
-    Attempt._run = watched  # type: ignore[method-assign, assignment]
-
-
-def _watch_appends(store: Store, witness: Witness, kill: Kill | None) -> None:
-    inner = store.append
-
-    def append(
-        run_id: str, events: Sequence[Event], expected_seq: int, token: int, *, consume: Sequence[str] = ()
-    ) -> int:
-        reached = kill is not None and kill.when != "at" and events[-1].seq >= kill.seq
-        if reached and kill is not None and kill.when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        last = inner(run_id, events, expected_seq, token, consume=consume)
-        if reached:
-            os.kill(os.getpid(), signal.SIGKILL)
-        witness.note(ACKNOWLEDGED, run_id, "", last)
-        return last
-
-    store.append = append  # type: ignore[method-assign]
+def _wait_no_longer_than(seconds: float) -> None:
+    """Let bodies and drives suspend after so long."""
+    calls.LIVE_WAIT = calls.LONGEST_HOLD = seconds
+    drive.PATIENCE = lifecycle.PATIENCE = seconds  # type: ignore[attr-defined]
 
 
 def _shorten_leases(store: Store, seconds: float) -> None:

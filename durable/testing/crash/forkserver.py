@@ -23,7 +23,11 @@ from durable.testing.crash import child
 from durable.testing.crash.exits import Answer, Request, attend
 from durable.testing.crash.stores import store_opener
 
-_WARM = ("durable.definition.inspection", "durable.executors.threads", "asyncio", "sqlite_utils")
+_WARM = (
+    "durable.definition.inspection", "durable.definition.recipes", "durable.executors.threads",
+    "durable.executors.loop", "durable.human.answers", "asyncio", "sqlite_utils",
+)  # fmt: skip
+_WARM_IF_THERE = ("durable.prompts.manager", "jinja2.ext", "jsonschema", "yaml")
 
 
 def _warm_up() -> None:
@@ -31,6 +35,9 @@ def _warm_up() -> None:
         getattr(durable, name)
     for name in _WARM:
         import_module(name)
+    for name in _WARM_IF_THERE:
+        with suppress(ImportError):
+            import_module(name)
     encode((1, "x" * 1000))  # loads what pickles and compresses
     with suppress(StoreNotFound):
         store_opener("sqlite")

@@ -28,7 +28,7 @@ class Reference(msgspec.Struct, frozen=True):
         outcome: what it came to.
         said: what its process said.
         appends: last seq of each append.
-        seconds: how long its process lived.
+        seconds: how long its processes lived.
     """
 
     outcome: Outcome
@@ -102,12 +102,12 @@ class CrashKit:
         Raises:
             AssertionError: not even that went as it has to.
         """
-        self.trial().drive()  # the first one also warms up
+        self.trial().drive_on()  # the first one also warms up
         trial = self.trial()
-        exit = trial.drive()
+        exit = trial.drive_on()
         if trial.problems or exit.said is None or not exit.status:
             raise AssertionError(f"{self.workload!r} does not run unkilled: {trial.problems} {exit}")
-        return Reference(trial.outcome(), exit.said, trial.appends(), exit.seconds)
+        return Reference(trial.outcome(), exit.said, trial.appends(), trial.seconds)
 
     def run_killed(self, kills: Sequence[Kill]) -> Report:
         """Drive one run, killing its first processes, and let the last one end it.
@@ -120,11 +120,11 @@ class CrashKit:
         trial = self.trial()
         landed = 0
         for kill in kills:
-            exit = trial.drive(kill)
+            exit = trial.drive_on(kill)
             landed += exit.killed
             if not exit.killed:
                 trial.problems += _complaints(exit)
-        trial.problems += _complaints(trial.drive(), reference.said, self.workload.loose)
+        trial.problems += _complaints(trial.drive_on(), reference.said, self.workload.loose)
         if not trial.problems:
             trial.problems += reference.outcome.differences(trial.outcome(), loose=self.workload.loose)
         found = []
@@ -133,13 +133,17 @@ class CrashKit:
             found = [Shortfall(self.workload, kills, trial.problems, trial.url, trial.run_id, self.fresh)]
         return Report(1, len(kills), landed, time.monotonic() - began, found)
 
-    def boundaries(self, *, then: Sequence[Kill] = ()) -> Report:
+    def boundaries(self, *, then: Sequence[Kill] = (), at_most: int | None = None, seed: int = 0) -> Report:
         """Kill a run before and after the commit of every append of the unkilled run.
 
         Args:
             then: kills of the processes that follow.
+            at_most: take only so many of these kills, chosen by chance.
+            seed: for the choice.
         """
         kills = [kill for seq in self.reference.appends for kill in (Kill.before(seq), Kill.after(seq))]
+        if at_most is not None and at_most < len(kills):
+            kills = random.Random(seed).sample(kills, at_most)
         return self._all([kill, *then] for kill in kills)
 
     def random_kills(self, count: int, seed: int, *, double: float = 0.3) -> Report:

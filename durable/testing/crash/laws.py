@@ -6,29 +6,40 @@ transition table, so that a fault in those does not hide itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-import msgspec
-
-from durable.core.events import Event
-from durable.testing.crash.witness import ACKNOWLEDGED, RETURNED, STARTED, Line
+from durable.testing.crash.evidence import Evidence
+from durable.testing.crash.laws_of_calls import LAWS_OF_CALLS
+from durable.testing.crash.witness import ACKNOWLEDGED, RETURNED, STARTED
 
 _VERDICTS = frozenset({"GroupSucceeded", "GroupFailed"})
-
-
-class Evidence(msgspec.Struct, frozen=True):
-    """What was read after a process had ended.
-
-    Attributes:
-        events: the whole log; appends: last seq of each append.
-        lines: what the witness holds.
-        before: the log when it was last read.
-    """
-
-    events: Sequence[Event]
-    appends: Sequence[int]
-    lines: Sequence[Line]
-    before: Sequence[Event] = ()
+_CAUSES = frozenset(
+    {"TaskSucceeded", "TaskIterated", "GroupSucceeded", "GroupFailed", "GroupRetryRequested", "FeedbackAnswered"}
+)
+"""What the changes in the same append belong to."""
+_EFFECTS = frozenset({"ChannelWritten", "MetadataWritten", "TasksScheduled"})
+_RETURNED = frozenset({"TaskSucceeded", "TaskIterated"})
+_ENDS_ATTEMPT = frozenset(
+    {
+        *_RETURNED,
+        "TaskSuspended",
+        "TaskFailed",
+        "TaskTimedOut",
+        "TaskRetryScheduled",
+        "TaskInterrupted",
+        "TaskCancelled",
+    }
+)
+_NEEDS_ATTEMPT = frozenset({*_RETURNED, "TaskSuspended", "TaskRetryScheduled"})
+_RESTS = frozenset({"RunSuspended", "RunInterrupted", "RunSucceeded", "RunFailed", "RunCancelled"})
+_GOES_ON = {"RunFailed": {"RunResumed"}, "RunSucceeded": set[str](), "RunCancelled": set[str]()}
+_OUTCOMES = frozenset(
+    {
+        "TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskCancelled", "TaskSkipped",
+        "GroupSucceeded", "GroupFailed", "GroupCancelled", "GroupSkipped",
+    }
+)  # fmt: skip
+_CLOSES = frozenset({"TaskCancelled", "TaskSkipped", "TaskReopened"})
 
 
 def nothing_acknowledged_is_lost(found: Evidence) -> Iterator[str]:
@@ -68,25 +79,81 @@ def bodies_start_once_recorded(found: Evidence) -> Iterator[str]:
 
 
 def successes_are_true(found: Evidence) -> Iterator[str]:
-    """Every recorded success is that of a body which returned."""
+    """Every recorded success or iteration is that of a body which returned; one that is suspended did not."""
     returned = {(line.task_id, line.number) for line in found.lines if line.what == RETURNED}
-    for event in found.events:
-        if event.type == "TaskSucceeded" and (event.task_id, event.attempt) not in returned:
-            yield f"seq {event.seq}: success of attempt {event.attempt} of {event.task_id!r}, which never returned"
+    for event in found.events[found.copied :]:
+        done = (event.task_id, event.attempt) in returned
+        what = f"seq {event.seq}: {event.type} of attempt {event.attempt} of {event.task_id!r}"
+        if event.type in _RETURNED and not done:
+            yield f"{what}, which never returned"
+        elif event.type == "TaskSuspended" and done:
+            yield f"{what}, which returned"
 
 
 def successes_are_final(found: Evidence) -> Iterator[str]:
     """Nothing is recorded for a task after its success, unless a policy asked for it again."""
     done: set[str | None] = set()
-    for batch in _appends(found):
+    for batch in found.batches():
         asked = any(event.type == "GroupRetryRequested" for event in batch)
         for event in batch:
             if event.task_id in done and event.type == "TaskReopened" and asked:
                 done.discard(event.task_id)
-            elif event.task_id in done and event.type.startswith("Task"):
+            elif event.task_id in done:
                 yield f"seq {event.seq}: {event.type} of {event.task_id!r} follows its success"
             elif event.type == "TaskSucceeded":
                 done.add(event.task_id)
+
+
+def attempts_follow_each_other(found: Evidence) -> Iterator[str]:
+    """A task's attempts are numbered 1, 2, 3 and on, through all iterations; one ends before the next starts."""
+    last: dict[str | None, int] = {}
+    running: set[str | None] = set()
+    for event in found.events:
+        what = f"seq {event.seq}: {event.type} of {event.task_id!r}, attempt {event.attempt}"
+        if event.type == "TaskStarted":
+            if event.task_id in running:
+                yield f"{what}, while attempt {last[event.task_id]} runs"
+            if event.attempt != last.get(event.task_id, 0) + 1:
+                yield f"{what}, after attempt {last.get(event.task_id, 0)}"
+            last[event.task_id] = event.attempt
+            running.add(event.task_id)
+        elif event.type in _ENDS_ATTEMPT:
+            if event.type in _NEEDS_ATTEMPT and (event.task_id not in running or event.attempt != last[event.task_id]):
+                yield f"{what}, which was not running"
+            running.discard(event.task_id)
+        elif event.type == "DefinitionChanged":
+            running.clear()  # what is gone from it is not interrupted
+        elif event.type in _RESTS and running:
+            yield f"seq {event.seq}: {event.type} while {sorted(map(str, running))} ran"
+
+
+def a_run_rests_until_it_goes_on(found: Evidence) -> Iterator[str]:
+    """A suspended or interrupted run starts nothing before a drive takes it over; an ended one stays as it is."""
+    rests = ""
+    for event in found.events:
+        if rests in _GOES_ON and event.type not in _GOES_ON[rests]:
+            yield f"seq {event.seq}: {event.type} follows {rests}"
+        elif rests and event.type == "TaskStarted":
+            yield f"seq {event.seq}: {event.type} while the run rests ({rests})"
+        if event.type in _RESTS or event.type == "RunForked":
+            rests = event.type
+        elif event.type in ("RunContinued", "RunResumed"):
+            rests = ""
+
+
+def nothing_is_left_at_the_end(found: Evidence) -> Iterator[str]:
+    """When a run succeeds or is cancelled, each of its tasks and groups has an outcome."""
+    graphs = dict(found.graphs())
+    ids: set[str] = set()
+    done: set[str | None] = set()
+    for event in found.events:
+        ids = graphs.get(event.seq, ids)
+        if event.type in _OUTCOMES:
+            done.add(event.task_id)
+        elif event.type in ("TaskReopened", "GroupReopened"):
+            done.discard(event.task_id)
+        elif event.type in ("RunSucceeded", "RunCancelled") and ids - done:
+            yield f"seq {event.seq}: {event.type}, and {sorted(ids - done)} have no outcome"
 
 
 def one_verdict_a_round(found: Evidence) -> Iterator[str]:
@@ -101,24 +168,29 @@ def one_verdict_a_round(found: Evidence) -> Iterator[str]:
             judged.add(event.task_id)
 
 
+def members_rest_after_the_verdict(found: Evidence) -> Iterator[str]:
+    """Once a group is judged nothing happens in it any more, but that what was not needed is closed."""
+    members = found.members()
+    judged: dict[str, str] = {}
+    for event in found.events:
+        name = str(event.task_id)
+        if event.type in _VERDICTS:
+            judged |= dict.fromkeys(members.get(name, ()), name)
+        elif event.type == "GroupReopened":
+            judged = {member: group for member, group in judged.items() if group != name and member != name}
+            judged = {member: group for member, group in judged.items() if member not in members.get(name, ())}
+        elif name in judged and event.type not in _CLOSES and event.type.startswith("Task"):
+            yield f"seq {event.seq}: {event.type} of {name!r} follows the verdict on {judged[name]!r}"
+
+
 def effects_come_with_their_cause(found: Evidence) -> Iterator[str]:
-    """What an attempt or a policy wrote is in the same append as the success or verdict it belongs to."""
-    for batch in _appends(found):
-        causes = {event.task_id for event in batch if event.type in _CAUSES}
+    """What an attempt or a policy changed or scheduled is in the same append as the success that it belongs to."""
+    for batch in found.batches():
+        causes = {(event.task_id, event.attempt) for event in batch if event.type in _CAUSES}
         for event in batch:
-            if event.type in ("ChannelWritten", "MetadataWritten") and event.task_id not in {None, *causes}:
-                yield f"seq {event.seq}: what {event.task_id!r} wrote was committed without its success"
+            if event.type in _EFFECTS and event.task_id and (event.task_id, event.attempt) not in causes:
+                yield f"seq {event.seq}: {event.type} of {event.task_id!r} was committed without its success"
 
-
-def _appends(found: Evidence) -> Iterator[Sequence[Event]]:
-    """The log, append by append."""
-    begin = 0
-    for last in found.appends:
-        yield found.events[begin:last]
-        begin = last
-
-
-_CAUSES = frozenset({"TaskSucceeded", "GroupSucceeded", "GroupFailed", "GroupRetryRequested"})
 
 LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     nothing_acknowledged_is_lost,
@@ -126,8 +198,13 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     bodies_start_once_recorded,
     successes_are_true,
     successes_are_final,
+    attempts_follow_each_other,
+    a_run_rests_until_it_goes_on,
+    nothing_is_left_at_the_end,
     one_verdict_a_round,
+    members_rest_after_the_verdict,
     effects_come_with_their_cause,
+    *LAWS_OF_CALLS,
 )
 
 

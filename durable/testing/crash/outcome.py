@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
 
+from durable.core.events import Event
 from durable.core.state import RunState
 from durable.core.transitions import FAILED, STATUSES
 from durable.engine.view import RunView
@@ -13,6 +15,14 @@ from durable.payloads import Payload, encode
 from durable.store import Store
 
 Bytes = tuple[str, bytes] | None
+
+_COUNTED = frozenset(
+    {
+        "CursorMoved", "FeedbackAnswered", "FeedbackRequested", "SignalAwaited", "SignalReceived", "StepSucceeded",
+        "TaskIterated", "TasksScheduled", "TimerFired", "TimerStarted", "WaitExpired",
+    }
+)  # fmt: skip
+"""What happens as often in a killed run as in one that was not killed."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -25,6 +35,7 @@ class Outcome(msgspec.Struct, frozen=True):
         errors: one line for each failed task or group.
         channel, metadata: encoded values by key; a list's items are sorted, because parallel members
             append in the order in which they end.
+        recorded: how often each durable call, iteration and the like was recorded.
     """
 
     status: str
@@ -34,6 +45,7 @@ class Outcome(msgspec.Struct, frozen=True):
     errors: dict[str, str] = {}
     channel: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
+    recorded: dict[str, int] = {}
 
     def differences(self, found: Outcome, *, loose: bool = False) -> list[str]:
         """Return one line for each difference of what was found from this.
@@ -43,7 +55,7 @@ class Outcome(msgspec.Struct, frozen=True):
             loose: compare only the run and the verdicts.
         """
         lines = [] if self.status == found.status else [f"the run is {found.status}, not {self.status}"]
-        parts = ("groups",) if loose else ("tasks", "groups", "results", "errors", "channel", "metadata")
+        parts = ("groups",) if loose else ("tasks", "groups", "results", "errors", "channel", "metadata", "recorded")
         for part in parts:
             expected, other = getattr(self, part), getattr(found, part)
             for key in sorted({*expected, *other}):
@@ -69,7 +81,14 @@ def read_outcome(store: Store, state: RunState) -> Outcome:
         {graph.ids[node]: _error(store, state, node) for node, status in enumerate(state.nodes) if status == FAILED},
         {key: _value(view.read_channel(key, cell)) for key, cell in state.channel.items()},
         {key: _value(view.load(seq)) for key, seq in state.metadata.items()},
+        dict(Counter(_call(event) for event in store.read(state.run_id) if event.type in _COUNTED)),
     )
+
+
+def _call(event: Event) -> str:
+    fields = event.fields
+    which = fields.get("id") or fields.get("mark") or fields.get("iteration") or ""
+    return " ".join(filter(None, (event.type, event.task_id, str(which))))
 
 
 def _payload(store: Store, state: RunState, node: int) -> Bytes:

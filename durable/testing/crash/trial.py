@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,20 @@ from durable.core.state import RunState
 from durable.engine.recover import load
 from durable.errors import DurableError
 from durable.run import Run
+from durable.testing.crash.evidence import Evidence
 from durable.testing.crash.exits import Exit
-from durable.testing.crash.laws import Evidence, breaches
+from durable.testing.crash.laws import breaches
 from durable.testing.crash.outcome import Outcome, read_outcome
 from durable.testing.crash.processes import Launcher, LiveDrive
+from durable.testing.crash.sending import send_rest
 from durable.testing.crash.stores import open_quickly
 from durable.testing.crash.witness import STARTED, Body, read_lines
 from durable.testing.crash.workload import Kill, Order
+
+_ROUNDS = 50
+"""How often a run may be suspended before it counts as one that does not get on."""
+_NEAR = 5.0
+"""Seconds: a suspended run is waited for when its timer is due within them."""
 
 
 class Trial:
@@ -33,10 +41,12 @@ class Trial:
 
     Attributes:
         problems: what the checks after each process found, one line each.
+        seconds: how long its processes have lived together.
     """
 
     def __init__(self, launcher: Launcher, order: Order, output: Path) -> None:
         self.problems: list[str] = []
+        self.seconds = 0.0
         self._launcher = launcher
         self._order = order
         self._output = output
@@ -62,8 +72,39 @@ class Trial:
         exit = self._launcher.drive(self._ordered(kill, resume))
         if exit.hung:
             self.problems.append(f"the process hung: killed after {exit.seconds:.0f} s")
+        self.seconds += exit.seconds
         self.check()
         return exit
+
+    def drive_on(self, kill: Kill | None = None) -> Exit:
+        """Drive the run until a process was killed or nothing can be done any more.
+
+        Between the processes the run is sent what its workload says, and its timers are waited for.
+
+        Args:
+            kill: where a process is killed; an instant is counted over all of them.
+        """
+        for _ in range(_ROUNDS):
+            exit = self.drive(kill)
+            if exit.status != "suspended" or not self._goes_on():
+                return exit
+            if kill is not None and kill.when == "at":
+                kill = Kill.at(max(kill.seconds - exit.seconds, 0.0))
+        self.problems.append(f"the run was suspended {_ROUNDS} times")
+        return exit
+
+    def _goes_on(self) -> bool:
+        """Send a suspended run what is due; False when nothing lets it go on."""
+        with open_quickly(self.url) as store:
+            run = Run(store, self.run_id)
+            if send_rest(run, self._order.workload.sends) or run.info.messages:
+                return True
+            due = run.info.due
+            left = (due - store.clock.now()) / 1e6 if due is not None else _NEAR
+        if left >= _NEAR:
+            return False
+        time.sleep(max(left, 0.0))
+        return True
 
     def spawn(self, kill: Kill | None = None, *, resume: dict[str, Any] | None = None) -> LiveDrive:
         """Drive the run in a fresh interpreter, and return at once. Call ``check`` after it."""
@@ -115,7 +156,8 @@ class Trial:
             events = list(store.read(self.run_id))
             appends = [seq for seq, _ in store.digests(self.run_id)]
             lines = read_lines(self._order.witness, self.run_id)
-            self.problems += breaches(Evidence(events, appends, lines, self._before))
+            inbox = [message.id for message in store.inbox(self.run_id)]
+            self.problems += breaches(Evidence(events, appends, lines, self._before, inbox))
             self._before = events
             if not events:
                 return

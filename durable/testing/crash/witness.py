@@ -12,17 +12,21 @@ from pathlib import Path
 import msgspec
 
 STARTED, RETURNED, RAISED, ACKNOWLEDGED = "started", "returned", "raised", "acknowledged"
+STEP_CALLED, STEP_RETURNED, STEP_GIVEN, ITEM = "step called", "step returned", "step given", "item"
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
     """One thing that happened.
 
     Attributes:
-        what: a body started, returned or raised, or an append was acknowledged.
+        what: a body started, returned or raised, a step in it was called, returned or gave its value to the
+            body, an item of its tracked loop was begun, or an append was acknowledged.
         run_id: the run.
         task_id: the body's task.
         number: the body's attempt, or the last seq of the append.
         pid: the process.
+        mark: which durable call of the body it is; "" for whole bodies and appends.
+        item: the item, as text.
     """
 
     what: str
@@ -30,6 +34,8 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     task_id: str
     number: int
     pid: int
+    mark: str = ""
+    item: str = ""
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -55,9 +61,10 @@ class Witness:
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
-    def note(self, what: str, run_id: str, task_id: str, number: int) -> None:
+    def note(self, what: str, run_id: str, task_id: str, number: int, mark: str = "", item: str = "") -> None:
         """Write a line."""
-        os.write(self._fd, msgspec.json.encode(Line(what, run_id, task_id, number, os.getpid())) + b"\n")
+        line = Line(what, run_id, task_id, number, os.getpid(), mark, item)
+        os.write(self._fd, msgspec.json.encode(line) + b"\n")
 
 
 def read_lines(path: str | Path, run_id: str) -> list[Line]:

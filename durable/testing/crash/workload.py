@@ -7,8 +7,25 @@ from typing import Any
 import msgspec
 
 
+class Send(msgspec.Struct, frozen=True):
+    """A message from outside, sent to the run once.
+
+    Attributes:
+        kind: "signal", "answer", "cancel" or "terminate".
+        name: the signal, or the id of the question that is answered.
+        value: what it carries, of types that JSON has.
+        when: "suspended" sends it as soon as the run is suspended (and, an answer, has asked); "start" while the
+            run goes on, after its first commit: not for answers.
+    """
+
+    kind: str
+    name: str = ""
+    value: Any = None
+    when: str = "suspended"
+
+
 class Workload(msgspec.Struct, frozen=True):
-    """A workflow in a file, with its input.
+    """A workflow in a file, with its input and what is sent to it.
 
     Its result must not depend on time, attempt numbers or chance, because runs of it are compared.
 
@@ -18,12 +35,18 @@ class Workload(msgspec.Struct, frozen=True):
         initial: first values of the channel, of types that JSON has.
         loose: members of groups may end differently from run to run, as after early verdicts: only the
             run and the verdicts are compared.
+        sends: what is sent to the run from outside. A suspended run is driven on for as long as that, or a timer,
+            brings it further.
+        patience: seconds that bodies and drives wait for messages and timers before they are suspended; None leaves
+            it to the engine, 0 suspends at once.
     """
 
     file: str
     workflow: str | None = None
     initial: dict[str, Any] = {}
     loose: bool = False
+    sends: tuple[Send, ...] = ()
+    patience: float | None = None
 
 
 class Kill(msgspec.Struct, frozen=True):
