@@ -204,6 +204,13 @@ class _Stops:
             if not self._controls:
                 self._signals.__exit__()
                 self._signals = None
+                self._put_back_default()
+
+    def _put_back_default(self) -> None:
+        """Do what ``asyncio.run`` does when its main task is done, if that was while we had its handler."""
+        main = self._runners.keywords.get("main_task") if self._runners is not None else None
+        if main is not None and main.done() and signal.getsignal(signal.SIGINT) is self._runners:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def leave(self, number: int) -> NoReturn:
         """Raise in a caller what the signal that stopped its drive means."""

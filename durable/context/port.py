@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from types import CoroutineType
 from typing import Any, Protocol, TypeAlias
 
@@ -69,6 +70,10 @@ class Port(Protocol):
         """Block the body's thread until a future is done, and return its outcome or raise it."""
         ...
 
+    def work(self) -> AbstractContextManager[None]:
+        """Say that a call of the user's runs inside: a coroutine body is not unwound meanwhile, though others wait."""
+        ...
+
     def run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine for a body that is none itself, and return its outcome or raise it."""
         ...
@@ -76,7 +81,7 @@ class Port(Protocol):
 
 def run(durable: Durable, port: Port) -> Any:
     """Run a durable call to its end and return its value; for a coroutine body return an awaitable of it."""
-    return _run_async(durable) if port.is_async else _run_sync(durable, port)
+    return _run_async(durable, port) if port.is_async else _run_sync(durable, port)
 
 
 def _run_sync(durable: Durable, port: Port) -> Any:
@@ -99,7 +104,7 @@ def _run_sync(durable: Durable, port: Port) -> Any:
             error = raised
 
 
-async def _run_async(durable: Durable) -> Any:
+async def _run_async(durable: Durable, port: Port) -> Any:
     import asyncio
     import inspect
 
@@ -114,11 +119,13 @@ async def _run_async(durable: Durable) -> Any:
         try:
             if isinstance(asked, Future):
                 outcome = await asyncio.wrap_future(asked)
-            elif inspect.iscoroutinefunction(asked.fn):
-                outcome = await asked.fn(*asked.args, **asked.kwargs)
             else:
-                outcome = await asyncio.to_thread(asked.fn, *asked.args, **asked.kwargs)
-                if inspect.isawaitable(outcome):
-                    outcome = await outcome
+                with port.work():
+                    if inspect.iscoroutinefunction(asked.fn):
+                        outcome = await asked.fn(*asked.args, **asked.kwargs)
+                    else:
+                        outcome = await asyncio.to_thread(asked.fn, *asked.args, **asked.kwargs)
+                        if inspect.isawaitable(outcome):
+                            outcome = await outcome
         except BaseException as raised:
             error = raised

@@ -108,9 +108,8 @@ class Frontier:
             if not self.waiting[node]:
                 self._offer(node)
         # An outer group before those in it: of a race, one that has its winner must not get a second one.
-        for group in sorted(self.unsettled, key=graph.depth):
-            if state.nodes[group] == RUNNING and self._ripe(group):
-                self.to_judge[group] = None
+        ripe = [group for group in self.unsettled if state.nodes[group] == RUNNING and self._ripe(group)]
+        self.to_judge = dict.fromkeys(sorted(ripe, key=graph.depth))
         if alone in self.lanes.live:
             self.lanes.alone = alone
 

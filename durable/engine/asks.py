@@ -38,7 +38,6 @@ class Ask:
         self.patience = patience
         self.until = 0.0
         self.future: Future[int] = Future()
-        self.future.set_running_or_notify_cancel()  # a coroutine that is cancelled must not end it before the driver
         self.future.set_running_or_notify_cancel()  # a cancelled coroutine must not cancel what the driver answers
 
 
@@ -58,7 +57,7 @@ class Asks:
         journal: Journal,
         running: Running,
         monotonic: Callable[[], float],
-        post: Callable[[tuple[str, Ask]], None],
+        post: Callable[[tuple[str, Ask | None]], None],
         pump: Callable[[Future[int]], None],
     ) -> None:
         self.now = journal.now
@@ -89,6 +88,10 @@ class Asks:
     def run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """See ``Port.run_coroutine``."""
         return self._running.loop().run(coroutine)
+
+    def look_again(self) -> None:
+        """Let the driver look again whose patience has ended."""
+        self._post(("look", None))
 
     # The driver's side.
 
@@ -135,8 +138,8 @@ class Asks:
             if ended and ask.mark:
                 ask.attempt.waits.remove(ask.mark)
                 ask.future.set_result(ended)
-            elif now < ask.until:
-                held.append(ask)
+            elif now < ask.until or (ask.attempt.working and ask.until):
+                held.append(ask)  # a body is unwound only when all of it waits
             elif ask.mark:
                 ask.future.set_exception(Suspended(f"waits for {ask.mark}"))
             else:
@@ -145,12 +148,12 @@ class Asks:
 
     def next(self) -> float | None:
         """When the first body's patience ends, in seconds on the monotonic clock."""
-        return min((ask.until for ask in self.held), default=None)
+        return min((ask.until for ask in self.held if not ask.attempt.working), default=None)
 
     @property
     def holding(self) -> set[int]:
         """The tasks whose bodies are held in a wait."""
-        return {ask.attempt.node for ask in self.held}
+        return {ask.attempt.node for ask in self.held if not ask.attempt.working}
 
     def unwind(self) -> None:
         """Suspend every body that is held in a wait: the drive stops."""

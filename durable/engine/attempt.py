@@ -6,7 +6,8 @@ state or the log, which belong to the driver; what its body wants recorded goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from durable.context.attempt import TaskExecutionContext
@@ -48,12 +49,14 @@ class Attempt:
         post: takes the finished attempt when an executor runs it; None when it runs on the driver.
         iteration: the task's iteration, from 1; before: attempts of the iterations before it.
         marks, saved, carried: what earlier attempts recorded, as in the state.
+        working: calls of the user's that run inside of a coroutine body's durable calls.
         waits: marks that the body asked for the end of and was not given it; the driver's.
     """
 
     __slots__ = (
         "asks", "before", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks", "node",
         "number", "over", "payload", "post", "round", "saved", "task", "view", "waits",
+        "working",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +82,7 @@ class Attempt:
         self.effects: Effects | None = None
         self.over: str | None = None
         self.waits: list[str] = []
+        self.working = 0
         self.ended = 0
         self.iteration, self.round, self.before = state.iterations.get(node, _FIRST) if state.iterations else _FIRST
         recorded = state.marks.get(node) if state.marks else None
@@ -152,6 +156,17 @@ class Attempt:
             self.asks.pump(future)
         return future.result()
 
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """See ``Port.work``."""
+        self.working += 1
+        try:
+            yield
+        finally:
+            self.working -= 1
+            if not self.working and self.waits:
+                self.asks.look_again()
+
     def run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """See ``Port.run_coroutine``."""
         return self.asks.run_coroutine(coroutine)
@@ -200,11 +215,15 @@ class Attempt:
         if data is None:
             return {}
         free = [name for name in task.signature.names if name not in task.bound and self._source(name) is None]
-        if not free:
+        given = self.iteration_arguments()
+        own = [name for name in free if name in given or name not in self.view.channel]
+        if not own and len(free) != 1:
             raise DefinitionError(
-                f"task {task.task_id!r} has no parameter for the next iteration's data", task_id=task.task_id
+                f"task {task.task_id!r} has no parameter of its own for the next iteration's data",
+                task_id=task.task_id,
+                hint=f"Say which: next_iteration({task.template}(name=value))" if free else "Give it a parameter",
             )
-        return {free[0]: data}
+        return {(own or free)[0]: data}
 
     # Running.
 

@@ -879,3 +879,104 @@ def test_scheduled_tasks_are_kept_by_sqlite(sqlite_store: Store) -> None:
     assert facts(load(sqlite_store, "r")) == facts(whole)
     assert whole.graph.ids == run.load_state().graph.ids
     assert any(True for _ in sqlite_store.checkpoints("r"))
+
+
+def test_going_to_a_group_of_the_workflow(store: Store) -> None:
+    """It opens like after any edge, and what follows it goes on."""
+
+    @task
+    def jumps(context: TaskExecutionContext) -> None:
+        RAN[context.task_id] += 1
+        context.next_task(group, goto=True)
+
+    with workflow("w", store=store) as wf:
+        group = parallel(work(task_id="x", n=1), work(task_id="y", n=2), name="g")
+        jumps >> task(id="between")(lambda: None) >> group >> task(id="end")(lambda g: g)
+    run = wf.start(run_id="r")
+    assert run.result() == {"x": 1, "y": 4}
+    assert statuses(run)["between"] == "skipped"
+    assert (RAN["x"], RAN["y"]) == (1, 1)
+
+
+def test_groups_in_groups_made_at_run_time(store: Store) -> None:
+    """Values and results name members by their short ids, on each level."""
+
+    def body(context: TaskExecutionContext) -> None:
+        RAN[context.task_id] += 1
+        inner = parallel(work(task_id="x", n=1), work(task_id="y", n=2), name="inner")
+        context.next_task(parallel(inner, work(task_id="z", n=3), name="outer"))
+
+    wf = single(body, store)
+    run = wf.start(run_id="r")
+    assert run.result() == {"inner": {"x": 1, "y": 4}, "z": 9}
+    assert set(run.task_results("body/outer")) == {"inner", "z"}
+    check_cuts(wf, run)
+
+
+def test_coroutines_schedule_coroutines(store: Store) -> None:
+    """Outside of groups they run side by side."""
+
+    @task
+    async def later(n: int) -> int:
+        return n * 2
+
+    @task
+    async def body(context: TaskExecutionContext) -> None:
+        for n in range(3):
+            context.next_task(later(n=n))
+
+    with workflow("w", store=store) as wf:
+        wf.add(body)
+    assert wf.execute() == {"body/later": 0, "body/later#2": 2, "body/later#3": 4}
+
+
+def test_a_member_that_ends_the_run_takes_its_group_and_what_it_scheduled_with_it(store: Store) -> None:
+    """Members that run are cancelled, what has not started is skipped."""
+
+    @task
+    def ends(context: TaskExecutionContext) -> None:
+        context.next_task(endpoint)
+        context.terminate_workflow([1])
+
+    @task
+    def slow(context: TaskExecutionContext) -> None:
+        context.sleep(5_000)
+
+    with workflow("w", store=store) as wf:
+        parallel(ends, slow, name="g") >> work(n=3)
+    run = wf.start()
+    assert run.result() == [1]
+    assert statuses(run) == {
+        "ends": "succeeded", "slow": "cancelled", "g": "cancelled", "work": "skipped", "ends/endpoint": "skipped",
+    }  # fmt: skip
+
+
+def test_a_definition_that_changes_after_a_crash_keeps_what_was_scheduled(store: Store) -> None:
+    """A new task before what has not started: scheduled tasks keep ids and results, whatever their numbers are now."""
+
+    def flow(version: int) -> Workflow:
+        @task
+        def body(context: TaskExecutionContext) -> int:
+            for n in range(2):
+                context.next_task(work(n=n + 1))
+            return version
+
+        between = task(id="between")(lambda: RAN.update(between=1))
+        last = task(id="last")(lambda body: body)
+        with workflow("w") as wf:
+            if version == 1:
+                body >> last
+            else:
+                body >> between >> last
+        return wf
+
+    run = flow(1).start(run_id="r", store=store)
+    for seq, part in cuts(run):
+        if "last" in {event.task_id for event in run.events() if event.seq <= seq}:
+            continue
+        RAN.clear()
+        result = flow(2).resume("r", store=part)
+        before = done(run, seq)
+        assert result == {"body/work": 1, "body/work#2": 4, "last": 1 if "body" in before else 2}
+        assert RAN["between"] == 1
+        assert RAN["body/work"] == ("body/work" not in before)
