@@ -154,6 +154,9 @@ class Drive:
         now, commit = self.clock.now, self.journal.commit
         decide, attempts, state = self.frontier.decide, self.running.attempts, self.state
         while self._ending is None and state.status == RUNNING:
+            if self.running.cancelling is not None:
+                self.recorder.cancel(self.running.cancelling)
+                break
             if self._stopping is not None:
                 decision = Decision()
                 if self._stopped():

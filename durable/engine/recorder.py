@@ -74,7 +74,7 @@ class Recorder:
         else:
             self._failed(attempt.node, attempt.number, error, attempt.ended)
         if context is not None and context.cancels is not None and not _suspends(error):
-            self._cancel(attempt, context.cancels)
+            self.cancel(attempt)
 
     def _succeeded(self, attempt: Attempt) -> None:
         journal, effects, payload = self._journal, attempt.effects, attempt.payload
@@ -125,9 +125,10 @@ class Recorder:
         data = encode_fields({"waiting": list(waiting)})
         self._journal.emit("TaskSuspended", attempt.task.task_id, attempt.number, data)
 
-    def _cancel(self, attempt: Attempt, why: str) -> None:
+    def cancel(self, attempt: Attempt) -> None:
+        """Cancel the run as a body has asked, unless it has ended meanwhile."""
         if self._journal.state.status not in ENDED:
-            fields = {"actor": f"task {attempt.task.task_id}", "reason": why}
+            fields = {"actor": f"task {attempt.task.task_id}", "reason": attempt.cancels}
             end_run(self._journal, "RunCancelled", fields, None, self._running.give_up)
 
     def interrupted(self, attempt: Attempt) -> None:
@@ -178,13 +179,10 @@ class Recorder:
 
     def _out_of_time(self, node: int, error: DurableError, why: str) -> None:
         state = self._journal.state
-        attempt = self._running.attempts.get(node)
         self._running.give_up(node, why)
         record = record_error(error)
         data = encode_fields({"error": record.line})
         self._journal.emit("TaskTimedOut", state.graph.ids[node], state.attempts[node], data, encode_error(record))
-        if attempt is not None and attempt.cancels is not None:
-            self._cancel(attempt, attempt.cancels)
 
     def _attempt_timed_out(self, attempt: Attempt) -> None:
         self._running.give_up(attempt.node, "timed out")
@@ -194,8 +192,6 @@ class Recorder:
             task_id=attempt.task.task_id,
         )
         self._failed(attempt.node, attempt.number, error, self._journal.now())
-        if attempt.cancels is not None:
-            self._cancel(attempt, attempt.cancels)
 
     def _group_timed_out(self, group: int) -> None:
         state = self._journal.state

@@ -31,6 +31,7 @@ class Running:
     Attributes:
         attempts: by task number.
         asks: what their bodies wait for; set by the drive.
+        cancelling: an attempt that was given up after its body had asked for the run to be cancelled.
     """
 
     asks: Asks
@@ -43,6 +44,7 @@ class Running:
         make_loop: Callable[[], LoopExecutor],
     ) -> None:
         self.attempts: dict[int, Attempt] = {}
+        self.cancelling: Attempt | None = None
         self._state = state
         self._monotonic = monotonic
         self._make_executor = make_executor
@@ -103,6 +105,8 @@ class Running:
         if attempt is not None:
             attempt.end(why)
             self.asks.drop(attempt)
+            if attempt.cancels is not None and self.cancelling is None:
+                self.cancelling = attempt
             if attempt.post is not None:
                 self._executor_of(attempt).abandon(attempt)
 

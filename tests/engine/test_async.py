@@ -52,10 +52,11 @@ def real() -> Iterator[Store]:
 def _nothing_is_left() -> Iterator[None]:
     """No thread of ours outlives its run, and handlers of signals are put back."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    others = set(threading.enumerate())
     yield
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     until = time.monotonic() + WAIT
-    while left := [thread.name for thread in threading.enumerate() if thread.name.startswith("durable")]:
+    while left := [thread.name for thread in set(threading.enumerate()) - others if thread.name[:7] == "durable"]:
         assert time.monotonic() < until, left
         time.sleep(0.001)
 

@@ -349,3 +349,27 @@ def test_an_end_that_comes_while_the_run_is_being_suspended_is_not_lost(store: S
     assert said == [True]
     assert run.status == {"cancel": "cancelled", "terminate": "succeeded"}[kind]
     assert store.inbox("r") == []
+
+
+def test_a_body_that_loses_its_race_still_cancels_the_run(store: Store) -> None:
+    """It had asked before it was given up."""
+    asked, freed = threading.Event(), threading.Event()
+
+    @task
+    def loses(context: TaskExecutionContext) -> None:
+        context.cancel_workflow("enough")
+        asked.set()
+        freed.wait(WAIT)
+
+    @task
+    def wins() -> int:
+        asked.wait(WAIT)
+        return 1
+
+    with workflow("w", store=store) as wf:
+        wf.add(RaceGroup(loses, wins, name="r"))
+    try:
+        with pytest.raises(RunCancelled, match="enough"):
+            wf.execute(run_id="lost")
+    finally:
+        freed.set()
