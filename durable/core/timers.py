@@ -9,6 +9,8 @@ from durable.core.marks import find, walk
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, PENDING
 
+_FEW = 64
+
 RUN = -1
 """Stands for the run itself where a node is named."""
 
@@ -32,18 +34,19 @@ class Timers:
         if state.run_deadline:
             self.heap.append((state.run_deadline, RUN, ""))
         heapify(self.heap)
+        self._enough = 2 * len(self.heap) + _FEW
 
     def began(self, node: int, path: str) -> None:
         """Take in a wait that has just begun."""
         mark = find(self._state.marks.get(node), path)
         if mark is not None and mark.due:
-            heappush(self.heap, (mark.due, node, path))
+            self._push((mark.due, node, path))
 
     def started(self, node: int) -> None:
         """Take in the deadline of a task that has just started, and the waits that an earlier attempt began."""
         due = self._state.deadlines.get(node)
         if due is not None:
-            heappush(self.heap, (due, node, ""))
+            self._push((due, node, ""))
         for path in self._state.open_waits(node) if node in self._state.marks else ():
             self.began(node, path)
 
@@ -61,6 +64,14 @@ class Timers:
         while self.heap and not self._holds(self.heap[0]):
             heappop(self.heap)
         return self.heap[0][0] if self.heap else None
+
+    def _push(self, entry: tuple[int, int, str]) -> None:
+        """Add one; a task that begins over and over must not fill the heap with what holds no more."""
+        heappush(self.heap, entry)
+        if len(self.heap) > self._enough:
+            self.heap = [one for one in self.heap if self._holds(one)]
+            heapify(self.heap)
+            self._enough = 2 * len(self.heap) + _FEW
 
     def _holds(self, entry: tuple[int, int, str]) -> bool:
         due, node, path = entry

@@ -15,7 +15,7 @@ from durable.core.graph import Graph
 from durable.core.policies import GroupExecutionPolicy
 from durable.core.specs import Definition, GroupSpec, TaskSpec
 from durable.definition.groups import ParallelGroup
-from durable.definition.recipes import scheduled_policy, scheduled_task
+from durable.definition.recipes import MissingPolicy, scheduled_policy, scheduled_task
 from durable.definition.specs import group_spec, task_spec
 from durable.definition.task import Task
 from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
@@ -100,8 +100,11 @@ class Compiled:
         route = template.route if template is not None else None
         return [self._member(graph, line[-1]) for line in graph.members[group]], route
 
-    def put_broken(self, name: str, error: Exception) -> None:
-        """Let a task whose code cannot be found raise that when it runs."""
+    def _adopt_missing(self, graph: Graph, node: int, error: Exception) -> None:
+        name = graph.ids[node]
+        if graph.is_group(node):
+            self.policies[name] = MissingPolicy(error)
+            return
 
         def gone() -> None:
             raise error
@@ -126,15 +129,18 @@ class Compiled:
     def adopt(self, graph: Graph, node: int) -> None:
         """Make live code of a node that was scheduled: its task, or its group's policy.
 
-        Raises:
-            DurableError: its code cannot be found.
+        Where its code cannot be found, the task or the group fails when it comes to it, and can be resumed.
         """
         name = graph.ids[node]
         self.graph = graph
-        if graph.is_group(node):
-            self.policies[name] = scheduled_policy(graph, node)
+        try:
+            if graph.is_group(node):
+                self.policies[name] = scheduled_policy(graph, node)
+                return
+            task, bound = scheduled_task(graph, node, self.templates)
+        except Exception as error:
+            self._adopt_missing(graph, node, error)
             return
-        task, bound = scheduled_task(graph, node, self.templates)
         self.tasks[name] = task
         self.upstream[name] = self._upstream(task, node)
         if bound is not None:

@@ -199,6 +199,22 @@ def scheduled_policy(graph: Graph, node: int) -> GroupExecutionPolicy:
     return make_policy(graph.group(node).policy)
 
 
+class MissingPolicy(GroupExecutionPolicy):
+    """Stands for the policy of a scheduled group whose code cannot be found: its group fails, and can be resumed.
+
+    Args:
+        error: why it cannot be made.
+    """
+
+    type = "missing"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Any, context: Any) -> None:
+        raise self._error
+
+
 def _prefix(scheduler: str) -> str:
     if len(scheduler) > _LONGEST:
         return f"{scheduler[: _LONGEST // 2]}…{sha256(scheduler.encode()).hexdigest()[:12]}/"

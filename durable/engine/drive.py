@@ -14,13 +14,14 @@ from durable.core.decide import Decision, Frontier
 from durable.core.events import encode_fields
 from durable.core.state import RunState
 from durable.core.timers import RUN
-from durable.core.transitions import FAILED, INTERRUPTED, RUNNING
+from durable.core.transitions import INTERRUPTED, RUNNING
 from durable.definition.block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.asks import Asks
 from durable.engine.attempt import Attempt
 from durable.engine.changes import end_as_asked
+from durable.engine.ends import finish, suspend
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
 from durable.engine.journal import Journal, Observer
@@ -29,9 +30,7 @@ from durable.engine.running import Running
 from durable.engine.stop import BrokenOff, StopSignals
 from durable.engine.verdicts import Verdicts
 from durable.engine.view import RunView
-from durable.errors import StepLimitExceeded
 from durable.executor import Executor, LoopExecutor
-from durable.failures import record_error
 from durable.messages import CANCEL, TERMINATE
 from durable.store import Lease, Message, Store
 
@@ -185,7 +184,7 @@ class Drive:
                 self._open_and_skip(decision)
                 continue
             elif decision.over or decision.out_of_steps:
-                self._finish(decision)
+                finish(self.journal, out_of_steps=decision.out_of_steps)
                 return
             else:
                 commit()
@@ -227,11 +226,8 @@ class Drive:
         return attempt
 
     def _scheduled(self, node: int, task_id: str) -> Task[Any]:
-        """The live task of a node that was scheduled; one whose code is gone fails when it runs."""
-        try:
-            self.code.adopt(self.state.graph, node)
-        except Exception as error:
-            self.code.put_broken(task_id, error)
+        """The live task of a node that was scheduled."""
+        self.code.adopt(self.state.graph, node)
         return self.code.tasks[task_id]
 
     def _fire(self, due: list[tuple[int, str]]) -> None:
@@ -364,9 +360,7 @@ class Drive:
         self._read_inbox()
         if self.journal.batch or self._ending is not None or not self._arrived.empty():
             return self._arrived.empty()  # what has arrived is taken first
-        fields = {"waiting": self.state.waits(), "due": wake}
-        self.journal.emit("RunSuspended", data=encode_fields(fields))
-        self.journal.commit()
+        suspend(self.journal, wake)
         return True
 
     # Ends.
@@ -381,20 +375,3 @@ class Drive:
         self.journal.emit("RunInterrupted", data=encode_fields({"reason": self._stopping}))
         self.journal.commit()
         return True
-
-    def _finish(self, decision: Decision) -> None:
-        failures = self.state.outermost_failures()
-        if decision.out_of_steps:
-            error = StepLimitExceeded(f"the run started {self.state.steps} attempts, as many as max_steps allows")
-            self.journal.emit("RunFailed", data=encode_fields({"error": record_error(error).line}))
-        elif failures:
-            self.journal.emit("RunFailed", data=encode_fields({"error": self._why(failures)}))
-        else:
-            self.journal.emit("RunSucceeded")
-        self.journal.commit()
-
-    def _why(self, failures: list[int]) -> str:
-        first = failures[0]
-        said = "failed" if self.state.nodes[first] == FAILED else "did not succeed"
-        more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
-        return f"{self.state.graph.ids[first]} {said}{more}"

@@ -980,3 +980,34 @@ def test_a_definition_that_changes_after_a_crash_keeps_what_was_scheduled(store:
         assert result == {"body/work": 1, "body/work#2": 4, "last": 1 if "body" in before else 2}
         assert RAN["between"] == 1
         assert RAN["body/work"] == ("body/work" not in before)
+
+
+def test_a_scheduled_group_whose_policy_is_gone_fails_and_can_be_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The drive goes on; the run says what is missing, and succeeds once it is there again."""
+    from durable import GroupExecutionPolicy, ParallelGroupError, open_store, parallel
+    from durable.definition import compile as compiling
+    from durable.errors import PayloadError
+
+    class Lenient(GroupExecutionPolicy):
+        def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None: ...
+
+    @task
+    def member() -> int:
+        return 1
+
+    @task
+    def plans(ctx: TaskExecutionContext) -> None:
+        ctx.next_task(parallel(member, name="g").with_execution(policy=Lenient()))
+
+    def gone(*_: object) -> Any:
+        raise PayloadError("Lenient is gone")
+
+    with workflow("w", store=open_store("memory://")) as wf:
+        wf.add(plans)
+    with monkeypatch.context() as patched:
+        patched.setattr(compiling, "scheduled_policy", gone)
+        with pytest.raises(ParallelGroupError, match="Lenient is gone"):
+            wf.execute(run_id="r")
+    assert wf.resume("r") == {"member": 1}
