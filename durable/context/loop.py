@@ -45,6 +45,7 @@ class Tracked(Generic[T]):
                 yield item
                 port.wait(port.ask([self._leave(item)]))
         finally:
+            self._context.numbering.end_loop(self._path)
             self._context.numbering.back(self._outer)
 
     async def __aiter__(self) -> AsyncIterator[T]:
@@ -57,10 +58,12 @@ class Tracked(Generic[T]):
                 yield item
                 await asyncio.wrap_future(port.ask([self._leave(item)]))
         finally:
+            self._context.numbering.end_loop(self._path)
             self._context.numbering.back(self._outer)
 
     def _enter(self) -> None:
         self._context.check()
+        self._context.numbering.begin_loop(self._path)
         self._context.numbering.enter(f"{self._path}/")
         self._begun = self._carry.begin()
 

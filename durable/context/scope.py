@@ -42,6 +42,7 @@ class Numbering:
         self._run_id = run_id
         self._task_id = task_id
         self._root = Scope(self)
+        self._loops: list[str] = []
 
     def next(self, kind: str, name: str | None) -> tuple[str, Mark | None]:
         """Number the next call.
@@ -90,6 +91,24 @@ class Numbering:
         """The scope of the calls that are made here."""
         scope = _SCOPE.get()
         return scope if scope is not None and scope.owner is self else self._root
+
+    def begin_loop(self, path: str) -> None:
+        """Begin an item of a tracked loop. Raises ``DefinitionError`` when it runs beside another one."""
+        if self._loops[-1:] == [path]:
+            return
+        if self._loops and not path.startswith(f"{self._loops[-1]}/"):
+            raise DefinitionError(
+                f"tracked loop {path} was begun while tracked loop {self._loops[-1]} is not over",
+                run_id=self._run_id,
+                task_id=self._task_id,
+                hint="Run them one after the other or one in the other, or make each a task of its own",
+            )
+        self._loops.append(path)
+
+    def end_loop(self, path: str) -> None:
+        """End a tracked loop, and what was left open inside of it."""
+        if path in self._loops:
+            del self._loops[self._loops.index(path) :]
 
     def enter(self, prefix: str) -> None:
         """Let calls be numbered anew, under a prefix."""

@@ -7,7 +7,7 @@ import contextvars
 
 import pytest
 
-from durable import DefinitionError, DivergenceError
+from durable import DefinitionError, DivergenceError, TaskExecutionContext, TaskFailed, open_store, task, workflow
 from durable.context.scope import InStep, Numbering
 from durable.core.marks import LOOP, STEP, TIMER, Mark, Marks, put
 
@@ -105,3 +105,24 @@ def test_a_step_of_one_coroutine_does_not_concern_another_one() -> None:
         await asyncio.gather(steps(), calls_beside())
 
     contextvars.copy_context().run(asyncio.run, main())
+
+
+def test_two_tracked_loops_at_once_are_refused() -> None:
+    """What they write could not be told apart; one after the other, or one in the other, they are fine."""
+
+    @task
+    async def both(ctx: TaskExecutionContext) -> list[int]:
+        async def loop() -> int:
+            found = 0
+            async for item in ctx.track(range(2)):
+                await asyncio.sleep(0)
+                found += item
+            return found
+
+        assert await loop() == await loop() == 1
+        return list(await asyncio.gather(loop(), loop()))
+
+    with workflow("w", store=open_store("memory://")) as wf:
+        wf.add(both)
+    with pytest.raises(TaskFailed, match="was begun while tracked loop"):
+        wf.execute()
