@@ -18,7 +18,7 @@ from durable.core.specs import Fragment
 from durable.payloads import Payload, decode, decode_raw, encode, encode_raw
 
 if TYPE_CHECKING:
-    from durable.context.attempt import TaskExecutionContext
+    from durable.context.staging import Staging
 
 
 class Carried(msgspec.Struct, omit_defaults=True):
@@ -50,7 +50,7 @@ class Carry:
         open: channel writes that no finished iteration has carried yet, with their places.
     """
 
-    def __init__(self, context: TaskExecutionContext, seqs: Iterable[int] = ()) -> None:
+    def __init__(self, context: Staging, seqs: Iterable[int] = ()) -> None:
         self.open: list[tuple[int, Write]] = []
         self._context = context
         self._metadata: dict[str, Write] = {}
