@@ -32,7 +32,7 @@ from durable.engine.view import RunView
 from durable.errors import DefinitionError, RunNotFound
 from durable.executor import LoopExecutor
 from durable.executors.threads import ThreadExecutor
-from durable.messages import CANCEL, SIGNAL, SIGNAL_ID, TERMINATE, make_message
+from durable.messages import CANCEL, SIGNAL, SIGNAL_ID, TERMINATE, body_of, make_message
 from durable.payloads import encode
 from durable.store import RunInfo, Store, check_run_id, default_url, open_store
 
@@ -57,6 +57,7 @@ class Run:
         self.run_id = run_id
         self.workflow: Blueprint | None = None
         self._let_go = weakref.finalize(self, store.close) if owned else None
+        self._kept: Run | None = None
         self._view: RunView | None = None
         self._causes: Mapping[int, BaseException] = {}
 
@@ -107,11 +108,14 @@ class Run:
         node = graph.number(group_id)
         if not graph.is_group(node):
             raise DefinitionError(f"{group_id!r} is a task, not a group", run_id=self.run_id)
-        return {graph.name(line[-1]): view.task_result(line) for line in graph.members[node]}
+        found = {graph.name(line[-1]): view.task_result(line) for line in graph.members[node]}
+        for member in found.values():
+            member.keeper = self  # values are loaded when they are asked for: the store stays open until then
+        return found
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """Yield the run's events in order, those with ``seq > after``."""
-        return self.store.read(self.run_id, after)
+        yield from self.store.read(self.run_id, after)  # holds on to this run, and so keeps the store open
 
     def plan(self, workflow: Blueprint | None = None) -> Plan:
         """Say what a resume would do with each task, without doing or importing anything.
@@ -129,7 +133,17 @@ class Run:
         else:
             divergence, gone = static_divergence(state)
         errors = errors_of(state, self.store)
-        return make_plan(state, info.shown_status, divergence, gone=gone, driven=info.driven, errors=errors)
+        now = self.store.clock.now()
+        return make_plan(
+            state,
+            info.shown_status,
+            divergence,
+            gone=gone,
+            driven=info.driven,
+            errors=errors,
+            sent={(message.kind, body_of(message).name) for message in self.store.inbox(self.run_id)},
+            now=now,
+        )
 
     def resume(
         self,
@@ -255,6 +269,7 @@ class Run:
             self.store, self.run_id, seq, from_tasks=from_task, new_run_id=run_id, actor=actor, reason=reason
         )
         fork = Run(self.store, name)
+        fork._kept = self  # it may be all that keeps the store open
         fork.workflow = self.workflow
         return fork
 

@@ -24,6 +24,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
         seq: the event that records it.
         attempts: of a task.
         failed_tasks, successful_tasks: of a group, as its policy named them.
+        short: how its group names it.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: int = 0
     failed_tasks: list[tuple[str, str]] = []
     successful_tasks: list[str] = []
+    short: str = ""
 
 
 def failures_of(state: RunState, store: Store, limit: int | None = SHOWN) -> list[Failure]:
@@ -55,7 +57,7 @@ def _failure(state: RunState, store: Store, node: int) -> Failure:
     event = store.event(state.run_id, seq)
     error = str(event.fields.get("error") or event.fields.get("reason") or status)
     if not state.graph.is_group(node):
-        return Failure(name, "task", status, error, seq, state.attempts[node])
+        return Failure(name, "task", status, error, seq, state.attempts[node], short=state.graph.short.get(node, ""))
     if event.type != "GroupFailed":
         return Failure(name, "group", status, error, seq)
     said = decode_refusal(event.encoding, event.payload)
@@ -66,7 +68,7 @@ def lines_of(failures: Sequence[Failure]) -> Iterator[str]:
     """Yield failures as lines of text; a member that its group names is not named again."""
     named: set[str] = set()
     for failure in failures:
-        if failure.id in named:
+        if failure.id in named or failure.short in named:
             continue
         tries = f" (attempt {failure.attempts})" if failure.attempts > 1 else ""
         head = f"  {failure.kind} {coloured(printable(failure.id), bold=True)} {coloured(failure.status, 'red')}{tries}"

@@ -29,7 +29,8 @@ def command(run_id: str, target: str | None, limit: int, store: str | None, as_j
 
     Without --file nothing is imported: the recorded functions are compared with their source files.
     With --file the workflow is imported, and its wiring is compared too. The exit code is 0 when a resume
-    would go on, 4 when the run has ended, 5 when the code diverges, 6 when somebody drives the run now.
+    would go on, 4 when the run has ended, 5 when the code diverges, 6 when somebody drives the run now, 7 when the
+    run is suspended and what it waits for has not come.
 
     \b
     durable plan nightly-2026-11-21
@@ -61,6 +62,8 @@ def _code(plan: Plan) -> int:
         return exits.NOTHING
     if plan.driven:
         return exits.DRIVEN
+    if plan.waits and not plan.divergence:
+        return exits.SUSPENDED
     return exits.DIVERGED if plan.divergence else exits.OK
 
 
@@ -107,6 +110,8 @@ def _headlines(plan: Plan) -> list[str]:
         lines.append("nothing to do: the run has ended")
     if code == exits.DRIVEN:
         lines.append(coloured("somebody drives the run now: a resume would be refused", "yellow"))
+    if code == exits.SUSPENDED:
+        lines.append(f"suspended, and nothing that it waits for has come: durable waiting {plan.run_id}")
     if plan.divergence:
         text = "the code diverges from what has run: a resume is refused unless it is told --accept-changes"
         lines.append(coloured(text, "red", bold=True))

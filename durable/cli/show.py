@@ -83,13 +83,18 @@ def _show_all(run: Run, status: str | None, limit: int, as_json: bool) -> None:
 
 
 def _print(run: Run, nodes: list[int], limit: int, *, filtered: bool) -> None:
-    from durable.cli.render import print_table
+    from durable.cli.render import print_table, say
     from durable.cli.subjects import needs_attention, subjects
+    from durable.cli.suspended import lines_of_waits
     from durable.cli.tables import chosen
 
     state = run.load_state()
     if not filtered:
         _print_summary(run)
+        if run.info.status == "suspended":
+            for line in lines_of_waits(run, state):
+                say(line)
+            say(f"resume:    {run.resume_command()}")
     nodes = chosen(nodes, limit, lambda node: needs_attention(state, node), "--limit 0 shows all, --status some")
     rows = [_row(item) for item in subjects(state, run.store, nodes)]
     if rows:

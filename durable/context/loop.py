@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from durable.context.port import Draft
 from durable.core.marks import LOOP, find
-from durable.errors import DivergenceError, PayloadError
+from durable.errors import DefinitionError, DivergenceError, PayloadError
 from durable.payloads import encode
 
 if TYPE_CHECKING:
     from durable.context.attempt import TaskExecutionContext
+    from durable.context.port import Port
 
 T = TypeVar("T")
 
@@ -39,6 +40,16 @@ class Tracked(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         port = self._context.port
+        if port.is_async:
+            raise DefinitionError(
+                "a coroutine's tracked loop is iterated with async for, so that its event loop goes on",
+                run_id=self._context.run_id,
+                task_id=self._context.task_id,
+                hint="Write: async for item in ctx.track(...)",
+            )
+        return self._items_of(port)
+
+    def _items_of(self, port: Port) -> Iterator[T]:
         try:
             for item in self._remaining():
                 self._enter()

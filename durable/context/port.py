@@ -70,6 +70,10 @@ class Port(Protocol):
         """Block the body's thread until a future is done, and return its outcome or raise it."""
         ...
 
+    def made(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Take note of a durable call that the body must await."""
+        ...
+
     def work(self) -> AbstractContextManager[None]:
         """Say that a call of the user's runs inside: a coroutine body is not unwound meanwhile, though others wait."""
         ...
@@ -81,7 +85,11 @@ class Port(Protocol):
 
 def run(durable: Durable, port: Port) -> Any:
     """Run a durable call to its end and return its value; for a coroutine body return an awaitable of it."""
-    return _run_async(durable, port) if port.is_async else _run_sync(durable, port)
+    if not port.is_async:
+        return _run_sync(durable, port)
+    coroutine = _run_async(durable, port)
+    port.made(getattr(durable, "__name__", "").strip("_"), coroutine)
+    return coroutine
 
 
 def _run_sync(durable: Durable, port: Port) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from durable.core.divergence import Divergence
-from durable.core.marks import find
+from durable.core.marks import FEEDBACK, LOOP, SIGNAL, STEP, find, walk
 from durable.core.state import RunState
 from durable.core.transitions import (
     CANCELLED,
@@ -56,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
         divergence: differences before the frontier; a resume refuses them unless they are accepted.
         reported: other differences, which a resume follows.
         driven: somebody drives the run now, so that a resume would be refused.
+        waits: the run is suspended, and nothing that it waits for has come.
     """
 
     run_id: str
@@ -65,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True):
     divergence: list[str] = []
     reported: list[str] = []
     driven: bool = False
+    waits: bool = False
 
     def count(self, action: str) -> int:
         """How many tasks have this action."""
@@ -78,7 +80,7 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def resumes(self) -> bool:
         """Whether a resume would go on with the run."""
-        return self.status not in _OVER and not self.divergence and not self.driven
+        return self.status not in _OVER and not self.divergence and not self.driven and not self.waits
 
 
 def make_plan(
@@ -89,6 +91,8 @@ def make_plan(
     gone: Collection[str] = (),
     driven: bool = False,
     errors: Mapping[str, str] | None = None,
+    sent: Collection[tuple[str, str]] = (),
+    now: int = 0,
 ) -> Plan:
     """Return what a resume would do.
 
@@ -99,13 +103,16 @@ def make_plan(
         gone: tasks whose code cannot be found any more.
         driven: whether somebody drives the run now.
         errors: one line for each failed task.
+        sent: messages that nobody has taken yet, as kind and name.
+        now: microseconds since 1970.
     """
     changed, errors = set(divergence.code_changed), errors or {}
+    woken = {node for node in state.marks if node in state.woken or _comes(state, node, sent, now)}
     removed = {*gone, *divergence.removed}
     items = [
         _group(state, node)
         if state.graph.is_group(node)
-        else _task(state, node, changed, removed, errors, driven, status == "failed")
+        else _task(state, node, changed, removed, errors, driven, status == "failed", woken)
         for node in state.graph.topological()
     ]
     items += [
@@ -114,7 +121,8 @@ def make_plan(
     ]
     items += [PlanItem(name, "blocked", "new") for name in divergence.added]
     workflow = state.graph.definition.workflow
-    return Plan(state.run_id, workflow, status, items, divergence.before, divergence.reported, driven)
+    waits = status == "suspended" and not woken
+    return Plan(state.run_id, workflow, status, items, divergence.before, divergence.reported, driven, waits)
 
 
 def _task(
@@ -125,6 +133,7 @@ def _task(
     errors: Mapping[str, str],
     driven: bool,
     reopened: bool,
+    woken: Collection[int],
 ) -> PlanItem:
     name, status = state.graph.ids[node], state.nodes[node]
     code = " (its code was not found)" if name in gone else " (code changed since)" if name in changed else ""
@@ -139,15 +148,17 @@ def _task(
         return PlanItem(name, "run" if again else "reuse", f"skipped{code if again else ''}")
     number = state.attempts[node]
     if status == RUNNING:
-        return PlanItem(name, "run", f"{'running now' if driven else 'interrupted'} in attempt {number}{code}")
+        return PlanItem(
+            name, "run", f"{'running now' if driven else 'interrupted'} in attempt {number}{_kept(state, node)}{code}"
+        )
     if status == INTERRUPTED:
-        return PlanItem(name, "run", f"interrupted in attempt {number}{code}")
+        return PlanItem(name, "run", f"interrupted in attempt {number}{_kept(state, node)}{code}")
     if status == WAITING:
-        return PlanItem(name, "run", f"waiting for attempt {number + 1}{code}")
+        return PlanItem(name, "run", f"waiting for attempt {number + 1}{_kept(state, node)}{code}")
     if status == SUSPENDED:
         waits = [find(state.marks.get(node), mark) for mark in state.open_waits(node)]
         said = ", ".join(" ".join((mark.kind, mark.name)).strip() for mark in waits if mark is not None)
-        if node in state.woken:
+        if node in woken:
             return PlanItem(name, "run", f"suspended, and what it waited for is there{code}")
         return PlanItem(name, "blocked", f"suspended; waits for: {said}")
     if node in state.iterations:
@@ -156,6 +167,24 @@ def _task(
     if missing:
         return PlanItem(name, "blocked", f"follows {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}")
     return PlanItem(name, "run", f"not started{code}")
+
+
+def _comes(state: RunState, node: int, sent: Collection[tuple[str, str]], now: int) -> bool:
+    """Whether something that the task waits for was sent, or is due."""
+    kinds = {SIGNAL: "signal", FEEDBACK: "answer"}
+    waits = [mark for _, mark in walk(state.marks[node]) if mark.waits]
+    return any((kinds.get(mark.kind), mark.name) in sent or 0 < mark.due <= now for mark in waits)
+
+
+def _kept(state: RunState, node: int) -> str:
+    """What the next attempt finds of the work of those before it."""
+    marks = dict(walk(state.marks.get(node, {})))
+    steps = sum(mark.kind == STEP for mark in marks.values())
+    places = [mark.position for path, mark in marks.items() if mark.kind == LOOP and "/" not in path and mark.position]
+    said = [f"goes on after item {places[-1]:,} of its loop"] if places else []
+    said += [f"{steps:,} of its steps recorded"] if steps else []
+    said += ["its state saved"] if node in state.saved else []
+    return f"; {', '.join(said)}" if said else ""
 
 
 def _bad_task(state: RunState, node: int, said: str, code: str, reopened: bool) -> PlanItem:

@@ -57,6 +57,7 @@ class TaskResult:
         "attempts",
         "duration",
         "error_message",
+        "keeper",
         "status",
         "success",
         "task_id",
@@ -87,6 +88,8 @@ class TaskResult:
         self._value = value
         self._error = error
         self._load = load
+        self.keeper: object = None
+        """What must live as long as the value may be loaded."""
 
     def load(self) -> None:
         """Bring value and error to hand, while the run's store is open."""

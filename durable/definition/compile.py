@@ -84,7 +84,9 @@ class Compiled:
                 raise UnresolvedParameter(
                     f"nothing gives {name!r} its parameter {missing[0]!r}",
                     task_id=name,
-                    hint=f"Bind it ({name}({missing[0]}=...)), give it a default, link it after a task of that name, "
+                    hint="Annotate it for the context: TaskExecutionContext"
+                    if missing[0] in _CONTEXT_NAMES
+                    else f"Bind it ({name}({missing[0]}=...)), give it a default, link it after a task of that name, "
                     f"or give it as input: initial={{{missing[0]!r}: ...}}, durable run FILE --input {missing[0]}=...",
                 )
 
@@ -188,6 +190,8 @@ class Compiled:
                 self.chords.setdefault(name, (group, free))
         return found
 
+
+_CONTEXT_NAMES = ("ctx", "context")
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 

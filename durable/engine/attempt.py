@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from durable.context.port import Draft
     from durable.engine.asks import Asks
 
+_MANY = 64
+"""Durable calls of a coroutine body that are kept before those that were awaited are let go."""
+
 _NO_MARKS: Marks = {}
 _FIRST = (1, 0, 0)
 
@@ -54,9 +57,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "asks", "before", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks", "node",
-        "number", "over", "payload", "post", "round", "saved", "task", "view", "waits",
-        "working",
+        "asks", "before", "calls", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks",
+        "node", "number", "over", "payload", "post", "round", "saved", "task", "view", "waits", "working",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +85,7 @@ class Attempt:
         self.over: str | None = None
         self.waits: list[str] = []
         self.working = 0
+        self.calls: list[tuple[str, Coroutine[Any, Any, Any]]] = []
         self.ended = 0
         self.iteration, self.round, self.before = state.iterations.get(node, _FIRST) if state.iterations else _FIRST
         recorded = state.marks.get(node) if state.marks else None
@@ -105,7 +108,9 @@ class Attempt:
         """Do the same for a body that is a coroutine, on its event loop."""
         token = CURRENT.set(self.make_context)
         try:
-            self._keep(await self._run())
+            value = await self._run()
+            self._refuse_unawaited()
+            self._keep(value)
         except BaseException as error:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
@@ -155,6 +160,12 @@ class Attempt:
         if self.post is None:
             self.asks.pump(future)
         return future.result()
+
+    def made(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """See ``Port.made``."""
+        if len(self.calls) > _MANY:
+            self.calls = [call for call in self.calls if _unawaited(call[1])]
+        self.calls.append((name, coroutine))
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -226,6 +237,20 @@ class Attempt:
         return {(own or free)[0]: data}
 
     # Running.
+
+    def _refuse_unawaited(self) -> None:
+        """Refuse a body that did not await its durable calls: nothing was done and nothing was recorded."""
+        lost = [(name, call) for name, call in self.calls if _unawaited(call)]
+        for _, call in lost:
+            call.close()
+        if lost:
+            names = ", ".join(dict.fromkeys(name for name, _ in lost))
+            raise DefinitionError(
+                f"the body returned without awaiting {len(lost)} of its durable calls ({names}): they were not made",
+                run_id=self.view.run_id,
+                task_id=self.task.task_id,
+                hint="Write await in front of them",
+            )
 
     def _keep(self, value: Any) -> None:
         if value is not None:
@@ -318,3 +343,10 @@ def _cancelled_from_outside(error: BaseException) -> bool:
 
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _unawaited(coroutine: Coroutine[Any, Any, Any]) -> bool:
+    """Whether a coroutine was made and never begun."""
+    import inspect
+
+    return inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
