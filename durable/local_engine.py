@@ -16,7 +16,9 @@ from durable.engine.recover import load
 from durable.errors import FeedbackRefused, RunAlreadyDriven
 from durable.human.answers import send_answer
 from durable.human.pending import OpenRequest, waiting
+from durable.human.questions import decode_request
 from durable.instances import PendingTask, WorkflowInstance, instance, pending_task
+from durable.payloads import decode
 from durable.run import Run, open_run, opened_store, start_run
 
 if TYPE_CHECKING:
@@ -182,7 +184,14 @@ class LocalExecutionEngine:
 
     def _answer(self, run_id: str, step: str, data: Any, user: str | None) -> None:
         store = self._opened()
-        send_answer(store, run_id, self._request_id(store, run_id, step), data, actor=user)
+        name = self._request_id(store, run_id, step)
+        if name != step and _was_sent_before(store, run_id, step, data, user):
+            raise FeedbackRefused(
+                f"step {step!r}: the same answer was given to it before, and it asks again now",
+                run_id=run_id,
+                hint=f"If it is meant for the new question, name that: {name!r}",
+            )
+        send_answer(store, run_id, name, data, actor=user)
 
     def _request_id(self, store: Store, run_id: str, step: str) -> str:
         """The question that a step, or a question's own id, means; an open one comes first."""
@@ -206,6 +215,19 @@ class LocalExecutionEngine:
                 return await self.resume(run_id, user=user)
             except RunAlreadyDriven:
                 await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _was_sent_before(store: Store, run_id: str, step: str, data: Any, user: str | None) -> bool:
+    """Whether an earlier round of the step was answered so by the same person: then this may be sent twice."""
+    for _, _, asked, answered in load(store, run_id).requests.values():
+        if not answered:
+            continue
+        question, answer = store.event(run_id, asked), store.event(run_id, answered)
+        if decode_request(question.encoding, question.payload).form_step != step:
+            continue
+        if answer.fields.get("actor") == user and decode(answer.encoding, answer.payload) == data:
+            return True
+    return False
 
 
 def _is_open(question: OpenRequest) -> bool:

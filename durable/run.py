@@ -20,7 +20,7 @@ from durable.core.events import Event
 from durable.core.plan import Plan, make_plan
 from durable.core.results import TaskResult
 from durable.core.state import RunState
-from durable.core.transitions import SUCCEEDED
+from durable.core.transitions import RUN_ENDS, SUCCEEDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.checks import check_seconds
 from durable.engine import lifecycle
@@ -133,7 +133,10 @@ class Run:
         else:
             divergence, gone = static_divergence(state)
         errors = errors_of(state, self.store)
-        now = self.store.clock.now()
+        now, inbox = self.store.clock.now(), self.store.inbox(self.run_id)
+        for message in inbox if info.status not in RUN_ENDS.values() else ():
+            if message.kind in (CANCEL, TERMINATE):
+                divergence.reported.insert(0, f"a {message.kind} was sent: it is recorded first, and nothing runs")
         return make_plan(
             state,
             info.shown_status,
@@ -141,7 +144,7 @@ class Run:
             gone=gone,
             driven=info.driven,
             errors=errors,
-            sent={(message.kind, body_of(message).name) for message in self.store.inbox(self.run_id)},
+            sent={(message.kind, body_of(message).name) for message in inbox},
             now=now,
         )
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option("--reject", "answer", flag_value="reject", help="Say no.")
 @click.option("--value", metavar="TEXT", help="Answer with a text: also an option or its number, several with commas.")
 @click.option("--json-value", metavar="JSON", help="Answer with data, such as a form.")
-@click.option("--by", metavar="NAME", help="Who answers; recorded in the log. [default: your login name]")
+@click.option(
+    "--by", "--actor", "by", metavar="NAME", help="Who answers; recorded in the log. [default: your login name]"
+)
 @click.option("--reason", metavar="TEXT", help="Why; recorded in the log.")
 @store_option
 @json_option

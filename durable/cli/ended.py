@@ -116,7 +116,7 @@ def _print_waits(run: Run, state: RunState, seconds: float | None) -> None:
 
 
 def _print_failure(run: Run, state: RunState, seconds: float | None) -> None:
-    how = "has already" if seconds is None else f"after {lasted(seconds)}:"
+    how = "had ended before:" if seconds is None else f"after {lasted(seconds)}:"
     word = state.status_name if state.status_name in ("failed", "cancelled") else "not ended"
     note(f"run {run.run_id} {how} {coloured(word, 'red', bold=True)}")
     if word == "cancelled":

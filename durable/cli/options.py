@@ -57,9 +57,9 @@ verbose_option = click.option(
 def actor_options(function: F) -> F:
     """Add --actor and --reason, which are recorded."""
     function = click.option("--reason", metavar="TEXT", help="Why; recorded in the log.")(function)
-    return click.option("--actor", metavar="NAME", help="Who asks; recorded in the log. [default: your login name]")(
-        function
-    )
+    return click.option(
+        "--actor", "--by", "actor", metavar="NAME", help="Who asks; recorded in the log. [default: your login name]"
+    )(function)
 
 
 def asking(actor: str | None) -> str | None:

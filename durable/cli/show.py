@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _STATUSES = (
     "pending", "running", "waiting", "interrupted", "succeeded", "failed", "timed_out", "cancelled", "skipped",
+    "suspended",
 )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def _show_one(run: Run, task_id: str, as_json: bool) -> None:
 
     state = run.load_state()
     found = subject(state, run.store, state.graph.number(task_id))
-    attempts = history(run, task_id)
+    attempts = history(run, found.id)
     if as_json:
         print_json({"run_id": run.run_id, **found.document(), "attempts_made": attempts})
         return

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="NAME")
 @click.option("--value", metavar="JSON", help="What the signal carries. [default: nothing]")
 @click.option("--id", "signal_id", metavar="ID", help="A second signal with the same id is ignored. [default: random]")
-@click.option("--by", metavar="NAME", help="Who sends it; recorded in the log. [default: your login name]")
+@click.option(
+    "--by", "--actor", "by", metavar="NAME", help="Who sends it; recorded in the log. [default: your login name]"
+)
 @store_option
 @json_option
 @verbose_option

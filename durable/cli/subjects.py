@@ -18,6 +18,7 @@ from durable.core.transitions import (
     SKIPPED,
     STATUSES,
     SUCCEEDED,
+    SUSPENDED,
     TIMED_OUT,
     WAITING,
 )
@@ -31,8 +32,8 @@ _FEW = 200
 """Outcomes that are fetched one by one; more are read in one pass."""
 
 _ATTEMPT_ENDS = frozenset(
-    {"TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskRetryScheduled", "TaskInterrupted", "TaskCancelled",
-     "GroupSucceeded", "GroupFailed", "GroupRetryRequested"}
+    {"TaskSucceeded", "TaskIterated", "TaskSuspended", "TaskFailed", "TaskTimedOut", "TaskRetryScheduled",
+     "TaskInterrupted", "TaskCancelled", "GroupSucceeded", "GroupFailed", "GroupRetryRequested"}
 )  # fmt: skip
 
 
@@ -74,7 +75,8 @@ def nodes_of(state: RunState, status: str | None = None) -> list[int]:
 
 def needs_attention(state: RunState, node: int) -> bool:
     """Whether a node is worth showing before others: it failed, runs, waits or was interrupted."""
-    return state.nodes[node] in (FAILED, TIMED_OUT, RUNNING, WAITING, INTERRUPTED) or state.graph.is_group(node)
+    urgent = (FAILED, TIMED_OUT, RUNNING, WAITING, INTERRUPTED, SUSPENDED)
+    return state.nodes[node] in urgent or state.graph.is_group(node)
 
 
 def subjects(state: RunState, store: Store, nodes: Sequence[int]) -> Iterator[Subject]:

@@ -11,7 +11,9 @@ from durable.cli.options import asking, json_option, run_argument, store_option,
 @click.command(short_help="End a run early, with success.")
 @run_argument
 @click.option("--result", metavar="JSON", help="The run's result. [default: none]")
-@click.option("--by", metavar="NAME", help="Who ends it; recorded in the log. [default: your login name]")
+@click.option(
+    "--by", "--actor", "by", metavar="NAME", help="Who ends it; recorded in the log. [default: your login name]"
+)
 @click.option("--reason", metavar="TEXT", help="Why; recorded in the log.")
 @store_option
 @json_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from durable.context.channel import Channel
 from durable.context.staged import Prompt
 from durable.context.staging import Staging
-from durable.errors import CycleLimitExceeded
+from durable.errors import CycleLimitExceeded, DefinitionError
 from durable.payloads import encode
 
 if TYPE_CHECKING:
@@ -114,6 +114,12 @@ class TaskExecutionContext(Staging):
         """
         self.check()
         self.numbering.refuse_in_step("next_iteration")
+        if self._effects.again:
+            raise DefinitionError(
+                "an attempt is followed by one iteration, and it has asked for one already",
+                run_id=self.run_id,
+                task_id=self.task_id,
+            )
         task = self._attempt.task
         if task.max_cycles is not None and self.iteration >= task.max_cycles:
             self.loop_error = CycleLimitExceeded(

@@ -264,14 +264,19 @@ class Drive:
     # Waiting.
 
     def _pump(self, future: Future[int]) -> None:
-        """Drive on while the only body, which runs here, waits."""
+        """Drive on while the only body, which runs here, waits; a body whose run is to end does not get its answer."""
+        while not self._arrived.empty():
+            self._take(self._arrived.get())
         while not future.done():
             self._fire(list(self.frontier.timers.over(self.clock.now())))
             self.journal.commit()
             self.asks.settle()
+            if self._ending is not None or (self._stopping is not None and self.clock.monotonic() >= self._stop_by):
+                self.asks.unwind()
+                raise BrokenOff
             if future.done():
                 return
-            if self._ending is not None or self._stopping is not None or self.state.status != RUNNING:
+            if self._stopping is not None or self.state.status != RUNNING:
                 self.asks.unwind()
                 continue
             self._take(self.clock.take(self._arrived, self._patience(self.frontier.timers.next()), idle=True))

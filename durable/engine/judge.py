@@ -71,7 +71,14 @@ class GroupContext:
         metadata: the run's durable metadata, a dict.
     """
 
-    def __init__(self, view: RunView, group_id: str, members: Sequence[str], final: Sequence[str]) -> None:
+    def __init__(
+        self,
+        view: RunView,
+        group_id: str,
+        members: Sequence[str],
+        final: Sequence[str],
+        tasks: Sequence[Any] = (),
+    ) -> None:
         self.run_id = view.run_id
         self.group_id = group_id
         self.metadata = Metadata(view)
@@ -80,6 +87,7 @@ class GroupContext:
         self.view = view
         self._members = members
         self._final = final
+        self._tasks = tasks
 
     def next_task(self, task: Any) -> None:
         """Ask for another attempt of a member, or for other work after the verdict.
@@ -95,12 +103,22 @@ class GroupContext:
         if name in self._final:
             raise DefinitionError(f"{name!r} is a group that has succeeded", hint="A verdict of success is final")
         if name is not None and name in self._members:
+            self._refuse_other_arguments(name, task)
             self.retries[name] = None
         elif isinstance(task, Linkable):
             self.scheduling.add(task)
         else:
             raise DefinitionError(
                 f"{name!r} is not a member of group {self.group_id!r}", hint="Name a member, or give a task to schedule"
+            )
+
+    def _refuse_other_arguments(self, name: str, task: Any) -> None:
+        """Refuse what would be lost: another attempt of a member has the member's own arguments."""
+        own = next((member for member in self._tasks if getattr(member, "task_id", None) == name), None)
+        if own is not None and task is not own and getattr(task, "bound", None) not in (None, {}, own.bound):
+            raise DefinitionError(
+                f"another attempt of {name!r} has the arguments that the member was given",
+                hint=f"Schedule a task of its own instead: {name}(task_id=..., ...)",
             )
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -139,7 +157,7 @@ def judge(
     lines = graph.members[group]
     ends = [line[-1] for line in lines]
     final = [graph.name(end) for end in ends if graph.is_group(end) and state.nodes[end] == SUCCEEDED]
-    context = GroupContext(view, spec.id, graph.member_ids(group), final)
+    context = GroupContext(view, spec.id, graph.member_ids(group), final, tasks)
     try:
         results = {graph.name(line[-1]): view.task_result(line) for line in lines if not early or _settled(state, line)}
         if early:

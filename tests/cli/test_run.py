@@ -110,7 +110,7 @@ def test_a_failed_run_is_not_reopened_by_run(flow: Here) -> None:
     flow.write("fail", "")
     flow("run", "flow.py", "--run-id", "x", exits=1)
     (flow.path / "fail").unlink()
-    assert "run x has already failed" in flow("run", "flow.py", "--run-id", "x", exits=1).stderr
+    assert "run x had ended before: failed" in flow("run", "flow.py", "--run-id", "x", exits=1).stderr
 
 
 def test_an_interrupted_run_of_the_same_input_is_gone_on_with(flow: Here) -> None:

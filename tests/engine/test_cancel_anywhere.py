@@ -373,3 +373,26 @@ def test_a_body_that_loses_its_race_still_cancels_the_run(store: Store) -> None:
             wf.execute(run_id="lost")
     finally:
         freed.set()
+
+
+@pytest.mark.parametrize("kind", ["cancel", "terminate"])
+def test_a_body_on_the_driver_is_left_at_its_next_durable_call(tmp_path: Path, kind: str) -> None:
+    """A long body of a plain chain does not run to its end once somebody has ended its run."""
+    done: list[int] = []
+    with open_store(f"sqlite:///{tmp_path}/runs.db") as store:
+
+        @task
+        def long(context: TaskExecutionContext) -> None:
+            for item in context.track(range(2000)):
+                done.append(item)
+                if item == 3:
+                    run = open_run("r", store)
+                    (run.cancel if kind == "cancel" else run.terminate)()
+                time.sleep(0.005)
+
+        with workflow("w", store=store) as wf:
+            wf.add(long)
+        run = wf.start(run_id="r")
+        assert run.status == ("cancelled" if kind == "cancel" else "succeeded")
+        assert len(done) < 1000
+        assert statuses(run)["long"] == "cancelled"

@@ -15,10 +15,12 @@ from durable import (
     CycleLimitExceeded,
     DefinitionError,
     Event,
+    ParallelGroupError,
     RetryPolicy,
     Run,
     StepLimitExceeded,
     Store,
+    StrictGroupPolicy,
     TaskExecutionContext,
     TaskFailed,
     Workflow,
@@ -465,3 +467,34 @@ def _watched(wf: Workflow, store: Store, watch: Callable[..., Any]) -> Run:
     from durable.run import start_run
 
     return start_run(wf, store=store, start=None, observers=[watch])
+
+
+def test_a_second_iteration_of_one_attempt_is_refused(store: Store) -> None:
+    """One of the two would be lost."""
+
+    @task
+    def twice(ctx: TaskExecutionContext, n: int = 0) -> None:
+        ctx.next_iteration(n + 1)
+        ctx.next_iteration(n + 2)
+
+    with workflow("w", store=store) as wf:
+        wf.add(twice)
+    with pytest.raises(TaskFailed, match="has asked for one already"):
+        wf.execute()
+
+
+def test_a_policy_cannot_give_a_member_other_arguments(store: Store) -> None:
+    """Another attempt has the member's own; silently it would have gone on with the old ones."""
+
+    class Tries(StrictGroupPolicy):
+        def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None:
+            context.next_task(tasks[0](v=5))
+
+    @task
+    def member(v: int = 0) -> int:
+        return v
+
+    with workflow("w", store=store) as wf:
+        wf.add(parallel(member, name="g").with_execution(policy=Tries()))
+    with pytest.raises(ParallelGroupError, match="has the arguments that the member was given"):
+        wf.execute()
