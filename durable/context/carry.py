@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,10 @@ from durable.payloads import Payload, decode, decode_raw, encode, encode_raw
 
 if TYPE_CHECKING:
     from durable.context.staging import Staging
+
+
+Begun: TypeAlias = tuple[int, int, dict[str, Write]]
+"""Where an iteration began: channel writes, scheduled parts, and the metadata's changes so far."""
 
 
 class Carried(msgspec.Struct, omit_defaults=True):
@@ -53,7 +57,7 @@ class Carry:
     def __init__(self, context: Staging, seqs: Iterable[int] = ()) -> None:
         self.open: list[tuple[int, Write]] = []
         self._context = context
-        self._metadata: dict[str, Write] = {}
+        self._begun: list[dict[str, Write]] = []
         self._after = (Effects(), False)
         self._pending: list[tuple[int, str, Carried]] = []
         for seq in seqs:
@@ -63,17 +67,25 @@ class Carry:
             if carried.fragment is not None:
                 context.schedule().reserve(carried.fragment.ids)
 
-    def begin(self) -> tuple[int, int]:
-        """Begin an iteration; returns what ``part`` is to be given at its end."""
-        scheduling = self._context.scheduling
-        return len(self.open), len(scheduling.open) if scheduling is not None else 0
+    def begin(self) -> Begun:
+        """Begin an iteration; returns what ``part`` is to be given at its end.
 
-    def part(self, begun: tuple[int, int]) -> Payload | None:
+        Of the metadata an iteration carries what it changed since, also a key that it took back: code before it runs
+        again. What an inner loop has carried is taken into the beginnings of the loops around it.
+        """
+        if self._context.numbering.loops == 1:
+            self._begun.clear()
+        base = self._present_metadata()
+        self._begun.append(base)
+        scheduling = self._context.scheduling
+        return len(self.open), len(scheduling.open) if scheduling is not None else 0, base
+
+    def part(self, begun: Begun) -> Payload | None:
         """Return what the iteration has staged, encoded; None for nothing."""
-        context, (writes, parts) = self._context, begun
+        context, (writes, parts, base) = self._context, begun
         staged = self.open[writes:]
         carried = Carried([write for _, write in staged], [place for place, _ in staged])
-        carried.writes += self._changed_metadata()
+        carried.writes += self._changed_metadata(base)
         del self.open[writes:]
         if context.scheduling is not None:
             carried.fragment = context.scheduling.part(parts)
@@ -97,7 +109,6 @@ class Carry:
         if due:
             self._pending = [one for one in pending if one not in due]
             self._apply([carried for _, _, carried in due])
-            self._metadata = self._present_metadata()
             self._after = self._context.after()
 
     def restore_rest(self) -> None:
@@ -118,7 +129,9 @@ class Carry:
         placed = [pair for part in parts for pair in zip(part.places, part.writes, strict=False)]
         context.staged.extend(write for _, write in sorted(placed, key=itemgetter(0)))
         for part in parts:
-            for write in part.writes[len(part.places) :]:
+            metadata = part.writes[len(part.places) :]
+            self._take_in(metadata)
+            for write in metadata:
                 if write.key in but:
                     continue
                 if write.op == "delete":
@@ -130,16 +143,26 @@ class Carry:
     def _present_metadata(self) -> dict[str, Write]:
         return {write.key: write for write in self._context.metadata_writes()}
 
-    def _changed_metadata(self) -> list[Write]:
-        """What differs from what was carried before, also what was taken back."""
-        before, view = self._metadata, self._context.view
-        self._metadata = present = self._present_metadata()
+    def _changed_metadata(self, before: dict[str, Write]) -> list[Write]:
+        """What differs from how it was before, also what was taken back."""
+        view, present = self._context.view, self._present_metadata()
         found = [write for key, write in present.items() if before.get(key) != write]
         for key in before.keys() - present.keys():
             seq = view.metadata.get(key)
             payload = None if seq is None else encode(view.load(seq))
             found.append(Write("metadata", "delete" if seq is None else "set", key, payload))
+        self._begun = [base for base in self._begun if base is not before]
+        self._take_in(found)
         return found
+
+    def _take_in(self, carried: Iterable[Write]) -> None:
+        """Let the iterations that go on know what is carried already."""
+        for base in self._begun:
+            for write in carried:
+                if write.op == "delete" and write.key not in self._context.view.metadata:
+                    base.pop(write.key, None)
+                else:
+                    base[write.key] = write
 
 
 def _decoded(payload: Payload | None) -> object:

@@ -13,6 +13,7 @@ from durable.payloads import encode
 
 if TYPE_CHECKING:
     from durable.context.attempt import TaskExecutionContext
+    from durable.context.carry import Begun
     from durable.context.port import Port
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Tracked(Generic[T]):
         self._path, self._mark = context.numbering.next(LOOP, self._name)
         self._outer = context.numbering.present
         self._carry = context.carry
-        self._begun = (0, 0)
+        self._begun: Begun = (0, 0, {})
         self._position = self._mark.position if self._mark is not None else 0
 
     def __iter__(self) -> Iterator[T]:

@@ -92,6 +92,11 @@ class Numbering:
         scope = _SCOPE.get()
         return scope if scope is not None and scope.owner is self else self._root
 
+    @property
+    def loops(self) -> int:
+        """How many tracked loops go on, one in the other."""
+        return len(self._loops)
+
     def begin_loop(self, path: str) -> None:
         """Begin an item of a tracked loop. Raises ``DefinitionError`` when it runs beside another one."""
         if self._loops[-1:] == [path]:

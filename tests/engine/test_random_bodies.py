@@ -114,7 +114,7 @@ def outcome(run: Run) -> tuple[Any, ...]:
     return log, total, metadata, scheduled
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs)
 def test_failed_suspended_or_cut_off_a_body_comes_to_the_result_of_a_quiet_run(program: list[Any]) -> None:
     """The same writes, each once; steps that were recorded are not called again."""
