@@ -159,7 +159,7 @@ class Frontier:
 
         A node that was skipped as such is dead; one that was skipped because its group failed is not.
         """
-        if self.state.settled(node) or (self.state.nodes[node] == SKIPPED and not self.state.in_failed_group(node)):
+        if self.state.settled(node) or (self.state.nodes[node] == SKIPPED and not self.state.closed_by_failure(node)):
             self._resolve(node, taken=False, offer=offer)
         else:
             self._block(node)

@@ -162,6 +162,15 @@ class RunState:
             group = self.graph.parent[group]
         return False
 
+    def closed_by_failure(self, node: int) -> bool:
+        """Whether a group around the node had failed or been cancelled when the node ended."""
+        group = self.graph.parent[node]
+        while group >= 0:
+            if self.nodes[group] in (FAILED, CANCELLED) and self.outcome[group] < self.outcome[node]:
+                return True
+            group = self.graph.parent[group]
+        return False
+
     def failures(self) -> list[int]:
         """Tasks and groups that failed, timed out or were cancelled and that no verdict settled."""
         bad = (FAILED, TIMED_OUT, CANCELLED)

@@ -360,3 +360,28 @@ def test_coroutines_outside_of_groups_do_not_wait_for_each_other() -> None:
     assert decided(plain) == ["a"]
     coroutines = Machine(Definition("w", None, tasks("a", "b", coroutine=True)))
     assert decided(coroutines) == ["a", "b"]
+
+
+def test_a_skip_before_its_group_failed_stays_what_it_was() -> None:
+    """What follows a member that was not taken may start, live and rebuilt, also when a group around fails later."""
+    definition = Definition(
+        "w",
+        None,
+        tasks("first", "member", "other", "after"),
+        (GroupSpec("inner", (("member",),)), GroupSpec("outer", (("first", "inner"), ("other",)))),
+        (("first", "inner"), ("member", "after"), ("first", "after")),
+    )
+    machine = Machine(definition)
+    for kind, name, data in (
+        ("GroupStarted", "outer", None),
+        ("TaskStarted", "first", None),
+        ("TaskSucceeded", "first", ["after"]),
+        ("GroupSkipped", "inner", None),
+        ("TaskSkipped", "member", None),
+        ("GroupFailed", "outer", None),
+        ("TaskSkipped", "other", None),
+    ):
+        machine.emit(kind, name, 1 if kind in ("TaskStarted", "TaskSucceeded") else 0, taken=data)
+    assert machine.frontier is not None
+    assert offers(machine.frontier) == offers(Frontier(machine.state))
+    assert offers(machine.frontier)["start"] == {machine.state.index["after"]}
