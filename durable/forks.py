@@ -11,7 +11,6 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 import msgspec
 
@@ -21,9 +20,10 @@ from durable.core.forking import Selection, Survey, kept, new_question_id, open_
 from durable.core.state import RunState
 from durable.core.transitions import FAILED, RUNNING
 from durable.engine.journal import Journal
+from durable.engine.leased import leased
 from durable.engine.recover import read_graph
 from durable.engine.view import RunView
-from durable.errors import DurableError, RunConflict, RunNotFound
+from durable.errors import RunConflict, RunNotFound
 from durable.payloads import Payload
 from durable.store import RUN_ID_LENGTH, Lease, RunInfo, Store, check_run_id
 
@@ -94,7 +94,7 @@ def fork_run(
     tasks = [from_tasks] if isinstance(from_tasks, str) else from_tasks
     again = list(dict.fromkeys(graph.ids[graph.number(task)] for task in tasks))
     fields = {"run": run_id, "seq": until, "from": again or None, "actor": actor, "reason": reason}
-    with _leased(store, name) as lease:
+    with leased(store, name, "fork") as lease:
         _refuse_taken(store, name)
         _copy(store, lease, survey, again, fields)
     _log.info("run %s is a fork of run %s at seq %d", name, run_id, until)
@@ -217,18 +217,6 @@ def _pause(journal: Journal, was: RunState, size: int) -> int:
 
 def _past(store: Store, run_id: str, until: int) -> Iterator[Event]:
     return verified(run_id, store.read(run_id, 0, until), store.digests(run_id, 0, until))
-
-
-@contextmanager
-def _leased(store: Store, run_id: str) -> Iterator[Lease]:
-    lease = store.acquire(run_id, f"fork-{secrets.token_hex(6)}")
-    try:
-        yield lease
-    finally:
-        try:
-            store.release(lease)
-        except DurableError as error:
-            _log.warning("run %s: the lease could not be released and will be taken over: %s", run_id, error)
 
 
 def _refuse_taken(store: Store, name: str) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -27,10 +26,11 @@ from durable.engine.changes import end_as_asked, rejudge_failures, reopen_failur
 from durable.engine.drive import PATIENCE, Drive, Interruption
 from durable.engine.inputs import input_writes, is_input_of, writes_digest
 from durable.engine.journal import Journal, Observer
+from durable.engine.leased import leased
 from durable.engine.recover import encode_definition, load, read_graph
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
-from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
+from durable.errors import DefinitionError, DivergenceError, RunAlreadyDriven, RunConflict
 from durable.executor import Executor, LoopExecutor
 from durable.messages import CANCEL, TERMINATE, make_message
 from durable.payloads import Payload
@@ -107,7 +107,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
         _check_same(store, info, request, writes)
         if _rests(host, info):
             return Ended()
-    with _leased(store, run_id) as lease:
+    with leased(store, run_id) as lease:
         info = store.run(run_id)
         if info is None:
             state = RunState(run_id, lambda _event: code.graph)  # what a reader makes of the event
@@ -137,7 +137,7 @@ def _rests(host: Host, info: RunInfo) -> bool:
 def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept: bool, asked: Asked) -> Ended:
     """Go on with an interrupted run, or open a failed one again; a succeeded or cancelled one is left alone."""
     store = host.store
-    with _leased(store, run_id) as lease:
+    with leased(store, run_id) as lease:
         state = load(store, run_id)
         if state.status == SUSPENDED and policy is None:
             info = store.run(run_id)
@@ -191,7 +191,7 @@ def end(store: Store, run_id: str, kind: str, asked: Asked, payload: Payload | N
 
 def _record_end(store: Store, run_id: str, message: Message) -> bool:
     try:
-        with _leased(store, run_id) as lease:
+        with leased(store, run_id) as lease:
             state = load(store, run_id)
             if state.status in (SUCCEEDED, FAILED, CANCELLED):
                 return store.event(run_id, state.seq).type == _ENDS_AS[message.kind]
@@ -224,18 +224,6 @@ def compile_for(state: RunState, workflow: Blueprint) -> Compiled:
     """Compile a workflow as the run began it: from the same start."""
     assert state.created is not None
     return Compiled(workflow, state.created.fields.get("start"))
-
-
-@contextmanager
-def _leased(store: Store, run_id: str) -> Iterator[Lease]:
-    lease = store.acquire(run_id, f"drive-{secrets.token_hex(6)}")
-    try:
-        yield lease
-    finally:
-        try:
-            store.release(lease)
-        except DurableError as error:
-            _log.warning("run %s: the lease could not be released and will be taken over: %s", run_id, error)
 
 
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
