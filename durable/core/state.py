@@ -31,6 +31,7 @@ ReadGraph = Callable[[Event], Graph | Fragment]
 TasksScheduled event carries."""
 
 _ZERO = bytes(8)
+NO_TASK = 255
 
 
 class RunState:
@@ -100,7 +101,7 @@ class RunState:
 
     def set_graph(self, graph: Graph) -> None:
         """Begin with a graph in which nothing has happened."""
-        count = len(graph.ids)
+        count = graph.size
         self.graph = graph
         self.index = graph.index
         self.nodes = bytearray(count)
@@ -111,7 +112,14 @@ class RunState:
 
     def grow(self, scheduler: str, fragment: Fragment) -> None:
         """Add what an attempt scheduled, in which nothing has happened."""
-        count = self.graph.grow(scheduler, fragment)
+        self._extend(self.graph.grow(scheduler, fragment))
+
+    def expand(self, group: int, count: int, seq: int, keys: str | None, digest: str, complete: bool) -> None:
+        """Add members of a map, in which nothing has happened. See ``Graph.expand``."""
+        self.graph.expand(group, count, seq, keys, digest, complete)
+        self._extend(count)
+
+    def _extend(self, count: int) -> None:
         self.nodes.extend(bytes(count))
         for column in (self.attempts, self.outcome, self.started, self.ended):
             column.frombytes(_ZERO * count)
@@ -127,9 +135,12 @@ class RunState:
     def task_statuses(self) -> bytes:
         """The status of every task, groups left out."""
         graph = self.graph
-        if len(graph.ids) == graph.static:
+        if graph.size == graph.static:
             return bytes(self.nodes[: len(graph.definition.tasks)])
-        return bytes(self.nodes[node] for node in graph.task_nodes())
+        found = bytearray(self.nodes)
+        for group in graph.members:
+            found[group] = NO_TASK
+        return bytes(found).replace(bytes([NO_TASK]), b"")
 
     @property
     def status_name(self) -> str:
