@@ -41,7 +41,8 @@ class Graph:
         members: for each group's number, its members as lines of nodes.
         scheduler: the node that scheduled a node; not for those of the definition.
         scheduled: the nodes that a node scheduled.
-        short: short ids of scheduled nodes; recipes: how scheduled tasks are made; policies: of scheduled groups,
+        short: short ids of scheduled nodes; recipes: how scheduled tasks are made; map_recipes: how
+            those of scheduled maps are; policies: of scheduled groups,
             where a description does not suffice.
         lane: where a node competes for room: its group, or outside of groups ROOT or COROUTINES.
         deadlines: seconds that a task has from its first start, for those that have a deadline.
@@ -71,6 +72,7 @@ class Graph:
         self.scheduled: dict[int, list[int]] = {}
         self.short: dict[int, str] = {}
         self.recipes: dict[int, tuple[Fragment, Recipe]] = {}
+        self.map_recipes: dict[int, tuple[Fragment, Recipe]] = {}
         self.policies: dict[int, Stored] = {}
         self.lane = array("i")
         self.deadlines: dict[int, float] = {}
@@ -129,6 +131,7 @@ class Graph:
             self._by_short.setdefault(name, []).append(node)
         for node, recipe in enumerate(fragment.recipes, begin):
             self.recipes[node] = (fragment, recipe)
+        self.map_recipes.update({self.index[name]: (fragment, recipe) for name, recipe in fragment.maps.items()})
         self.policies.update({self.index[name]: stored for name, stored in fragment.policies.items()})
         self.scheduled.setdefault(source, []).extend(range(begin, self.size))
         self.jumped = [self.index[name] for name in fragment.jumps if self.index[name] not in self.after[source]]
@@ -152,12 +155,13 @@ class Graph:
             f"the workflow {self.definition.workflow!r} has no task or group {node_id!r}", hint=known
         ) from None
 
-    def find(self, name: str, near: int = -1) -> int | None:
+    def find(self, name: str, near: int = -1, *, members: bool = True) -> int | None:
         """Return the node that a name means: a sibling of ``near``, an id, or a short id that only one node has.
 
         Args:
             name: an id or a short id.
             near: a node; what was scheduled together with it comes first.
+            members: whether it may be the key of a map's member.
         """
         if near in self.scheduler:
             siblings = [node for node in self._by_short.get(name, ()) if self.scheduler[node] == self.scheduler[near]]
@@ -169,11 +173,11 @@ class Graph:
         found = self._by_short.get(name, ())
         if len(found) == 1:
             return found[0]
-        if found or not self.expansions:
+        if found or not members or not self.expansions:
             return None
         several = [expansion.find(name) for expansion in self.expansions.by_group.values()]
-        members = [member for member in several if member is not None]
-        return members[0] if len(members) == 1 else None
+        named = [member for member in several if member is not None]
+        return named[0] if len(named) == 1 else None
 
     def name(self, node: int) -> str:
         """The node's short id: the key of a member of a map; the id of what was defined."""
@@ -351,8 +355,9 @@ class Graph:
             self.needs[line[0]] += 1
             for node in line:
                 if self.parent[node] >= 0 or node == number:
+                    other = self.ids.get(self.parent[node], group.id)
                     raise DefinitionError(
-                        f"{self.ids[node]!r} stands twice in groups ({self.ids.get(self.parent[node], group.id)!r} and {group.id!r})",
+                        f"{self.ids[node]!r} stands twice in groups ({other!r} and {group.id!r})",
                         hint="Make a second instance: t(task_id=...)",
                     )
                 self.parent[node], self.end_of[node] = number, line[-1]

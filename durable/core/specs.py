@@ -116,6 +116,26 @@ class Recipe(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     bound: Stored | None = None
 
 
+class Window(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+    """Items of a map that were read together, as a MembersAdded event records them.
+
+    Attributes:
+        count: how many.
+        last: whether there are no more.
+        keys: their names, if they have keys.
+        digest: of the items.
+        items: the items as one list; None when there are none, or when another event has them.
+        sources: the events whose values the items are, if each has one of its own.
+    """
+
+    count: int
+    last: bool = False
+    keys: list[str] | None = None
+    digest: str = ""
+    items: Stored | None = None
+    sources: list[int] | None = None
+
+
 class Fragment(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one attempt scheduled, in the order in which it was scheduled.
 
@@ -127,7 +147,8 @@ class Fragment(msgspec.Struct, frozen=True, omit_defaults=True):
         by_value: templates that cannot be imported and are recorded with their code.
         policies: policies that their description does not suffice for, by group id.
         jumps: tasks and groups of the definition that follow the scheduler now.
-        maps: how the tasks of maps are made, by the map's id.
+        maps: how the tasks of maps are made, by the map's id; windows: the items of maps that were given some, on
+            their way to events of their own.
     """
 
     names: tuple[str, ...] = ()
@@ -140,6 +161,7 @@ class Fragment(msgspec.Struct, frozen=True, omit_defaults=True):
     policies: dict[str, Stored] = {}
     jumps: tuple[str, ...] = ()
     maps: dict[str, Recipe] = {}
+    windows: dict[str, list[Window]] = {}
 
     @property
     def ids(self) -> list[str]:

@@ -7,6 +7,7 @@ frontier's to know (``decide.py``). Values stay in their events; the state keeps
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -182,10 +183,13 @@ class RunState:
             group = self.graph.parent[group]
         return False
 
+    def having(self, *statuses: int) -> list[int]:
+        """All tasks and groups with one of these statuses; quick also where few of very many have one."""
+        return [found.start() for found in re.finditer(b"[%s]" % re.escape(bytes(statuses)), self.nodes)]
+
     def failures(self) -> list[int]:
         """Tasks and groups that failed, timed out or were cancelled and that no verdict settled."""
-        bad = (FAILED, TIMED_OUT, CANCELLED)
-        return [node for node, status in enumerate(self.nodes) if status in bad and not self.settled(node)]
+        return [node for node in self.having(FAILED, TIMED_OUT, CANCELLED) if not self.settled(node)]
 
     def outermost_failures(self) -> list[int]:
         """``failures()`` as their outermost failed groups see them, in the order in which they were recorded."""
