@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shlex
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,13 +21,15 @@ from durable.engine.recover import load
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, RunNotFound
-from durable.host import make_host
+from durable.host import logged, make_host, recorded_workflow, resume_command
 from durable.messages import CANCEL, SIGNAL, SIGNAL_ID, TERMINATE, body_of, make_message
 from durable.payloads import encode
-from durable.store import RunInfo, Store, default_url
+from durable.store import RunInfo, Store
 
 if TYPE_CHECKING:
     from durable.asynchronous import Control
+    from durable.core.progress import Progress
+    from durable.progress import Meter
 
 
 class Run:
@@ -50,6 +50,7 @@ class Run:
         self._kept: Run | None = None
         self._view: RunView | None = None
         self._causes: Mapping[int, BaseException] = {}
+        self._meter: Meter | None = None
 
     @property
     def info(self) -> RunInfo:
@@ -106,6 +107,19 @@ class Run:
     def events(self, after: int = 0) -> Iterator[Event]:
         """Yield the run's events in order, those with ``seq > after``."""
         yield from self.store.read(self.run_id, after)  # holds on to this run, and so keeps the store open
+
+    def progress(self) -> Progress:
+        """Return how far the run is, how fast it goes, what failed and what is slow.
+
+        It can be asked for again and again, also while another process drives the run: only what is new in the
+        log is read.
+        """
+        from durable.progress import Meter
+
+        info, view = self.info, self._view
+        if self._meter is None:
+            self._meter = Meter(self.store, self.run_id)
+        return self._meter.read(info, view.state if view is not None and view.state.seq == info.seq else None)
 
     def plan(self, workflow: Blueprint | None = None) -> Plan:
         """Say what a resume would do with each task, without doing or importing anything.
@@ -165,13 +179,13 @@ class Run:
             lifecycle.check_workflow(info, workflow)
         if info.status in ("succeeded", "cancelled") and policy is None:
             return self
-        workflow = workflow or self.workflow or self._load_workflow(info)
+        workflow = workflow or self.workflow or recorded_workflow(self.store, info)
         self.workflow = workflow
         asked = {"actor": actor, "reason": reason}
-        host = make_host(self.store, observers, grace, wait, _control)
-        return self.took(
-            lifecycle.resume(host, self.run_id, workflow, policy=policy, accept=accept_changes, asked=asked)
-        )
+        with logged(self.store, observers) as told:
+            host = make_host(self.store, told, grace, wait, _control)
+            ended = lifecycle.resume(host, self.run_id, workflow, policy=policy, accept=accept_changes, asked=asked)
+        return self.took(ended)
 
     def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:
         """Cancel the run for good: at once when nobody drives it, else as soon as its driver looks.
@@ -268,10 +282,7 @@ class Run:
 
     def resume_command(self) -> str:
         """The command that resumes this run."""
-        if self.store.url.startswith("memory:"):
-            return f"wf.resume({self.run_id!r}, store=...)"
-        store = "" if self.store.url == _normal(default_url()) else f" --store {shlex.quote(self.store.url)}"
-        return f"durable resume {shlex.quote(self.run_id)}{store}"
+        return resume_command(self.store, self.run_id)
 
     def close(self) -> None:
         """Let go of the store, if the run opened it."""
@@ -292,19 +303,3 @@ class Run:
         if ended.view is not None:
             self._view, self._causes = ended.view, ended.causes
         return self
-
-    def _load_workflow(self, info: RunInfo) -> Blueprint:
-        from durable.definition.loading import load_workflow
-
-        if info.file is None:
-            raise DefinitionError(
-                "the run does not say which file defines its workflow",
-                run_id=self.run_id,
-                hint="Call wf.resume(run_id) instead",
-            )
-        created = self.store.event(self.run_id, 1).fields
-        return load_workflow(info.file, info.workflow, created.get("version"))
-
-
-def _normal(url: str) -> str:
-    return url if "://" in url else f"sqlite:///{os.fspath(url)}"

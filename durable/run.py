@@ -18,7 +18,7 @@ from durable.engine.journal import Observer
 from durable.engine.stop import GRACE_SECONDS
 from durable.errors import DefinitionError, RunNotFound
 from durable.handle import Run
-from durable.host import make_host, opened_store
+from durable.host import logged, make_host, opened_store
 from durable.store import RunInfo, Store, check_run_id
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def start_run(
     run = Run(opened, run_id or _new_id(workflow.name, opened), owned=owned)
     run.workflow = workflow
     try:
-        return run.took(lifecycle.start(make_host(opened, observers, grace, wait, control), run.run_id, request))
+        with logged(opened, observers) as told:
+            return run.took(lifecycle.start(make_host(opened, told, grace, wait, control), run.run_id, request))
     except BaseException:
         run.close()
         raise
