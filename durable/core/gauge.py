@@ -190,14 +190,18 @@ class _Members:
 
     def look(self, lines: list[list[int]]) -> None:
         """Take note of members that have come."""
-        for line in lines[self._looked :]:
-            if isinstance(self.ends, range) and len(line) == 1 and (not self._looked or line[0] == self.ends.stop):
-                self.ends = range(self.ends.start if self._looked else line[0], line[0] + 1)
-            else:
-                self.ends = [*self.ends] if isinstance(self.ends, range) else self.ends
-                self.ends.append(line[-1])
-            self._looked += 1
+        come, known = lines[self._looked :], self.ends
+        self._looked += len(come)
         self._lines = lines
+        if not come:
+            return
+        ends = [line[-1] for line in come]
+        together = range(ends[0], ends[0] + len(ends))
+        begins = not known or (isinstance(known, range) and known.stop == together.start)
+        if begins and sum(map(len, come)) == len(come) and ends == list(together):
+            self.ends = range(known[0] if known else together.start, together.stop)
+        else:
+            self.ends = [*known, *ends]
 
     def statuses(self, nodes: bytes) -> bytes:
         """The status of each member."""
