@@ -262,8 +262,12 @@ class Graph:
         for node, spec in enumerate(tasks, begin):
             if spec.coroutine and self.parent[node] < 0:
                 self.lane[node] = COROUTINES
+        index = self.index
         for source, target in dict.fromkeys(edges):
-            self._add_edge(self.number(source), self.number(target))
+            if source in index and target in index:  # the usual case, without the calls
+                self._add_edge(index[source], index[target])
+            else:
+                self._add_edge(self.number(source), self.number(target))
         refuse_cycles(self, begin)
 
     def _refuse_twice(self) -> None:
