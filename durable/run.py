@@ -5,19 +5,14 @@ Here the parts are put together: definition, engine, executor and store. It must
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-import secrets
-import shlex
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from durable.context.staged import check_key
-from durable.core.divergence import compare
 from durable.core.events import Event
-from durable.core.plan import Plan, make_plan
 from durable.core.results import TaskResult
 from durable.core.state import RunState
 from durable.core.transitions import RUN_ENDS, SUCCEEDED
@@ -38,8 +33,7 @@ from durable.store import RunInfo, Store, check_run_id, default_url, open_store
 
 if TYPE_CHECKING:
     from durable.asynchronous import Control
-
-_log = logging.getLogger("durable")
+    from durable.core.plan import Plan
 
 
 class Run:
@@ -124,6 +118,8 @@ class Run:
             workflow: compare with this workflow; without it, the recorded functions are compared with
                 the source files as they are now, and wiring is not compared.
         """
+        from durable.core.divergence import compare
+        from durable.core.plan import make_plan
         from durable.definition.inspection import errors_of, static_divergence
 
         state, info = self.load_state(), self.info
@@ -221,7 +217,7 @@ class Run:
             False when a signal with that id was sent before.
         """
         message = make_message(
-            SIGNAL_ID + (id or secrets.token_hex(8)), SIGNAL, self.store.clock.now(), name=name, payload=encode(value),
+            SIGNAL_ID + (id or os.urandom(8).hex()), SIGNAL, self.store.clock.now(), name=name, payload=encode(value),
             actor=actor, reason=reason,
         )  # fmt: skip
         return self.store.send(self.run_id, message)
@@ -280,8 +276,10 @@ class Run:
         """The command that resumes this run."""
         if self.store.url.startswith("memory:"):
             return f"wf.resume({self.run_id!r}, store=...)"
-        store = "" if self.store.url == _normal(default_url()) else f" --store {shlex.quote(self.store.url)}"
-        return f"durable resume {shlex.quote(self.run_id)}{store}"
+        from shlex import quote
+
+        store = "" if self.store.url == _normal(default_url()) else f" --store {quote(self.store.url)}"
+        return f"durable resume {quote(self.run_id)}{store}"
 
     def close(self) -> None:
         """Let go of the store, if the run opened it."""
@@ -436,7 +434,7 @@ def _new_id(workflow: str, store: Store) -> str:
 
     when = EPOCH + timedelta(microseconds=store.clock.now())
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", workflow).strip("-")[:80] or "run"
-    return f"{name}-{when:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    return f"{name}-{when:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
 
 
 def _normal(url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import msgspec
@@ -19,8 +18,6 @@ from durable.payloads import Payload, decode_raw, encode_raw
 from durable.store import Checkpoint, Store
 
 _FEW = 32
-_log = logging.getLogger("durable.engine")
-
 _decode = msgspec.json.Decoder(Definition).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -77,7 +74,11 @@ def _folded(store: Store, run_id: str, use_checkpoints: bool) -> RunState:
 def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | None:
     whole = opened(checkpoint.state)
     if whole is None:
-        _log.warning("run %s: the checkpoint at seq %d is not usable and is passed over", run_id, checkpoint.seq)
+        import logging  # 3 ms, for what hardly ever happens
+
+        logging.getLogger("durable.engine").warning(
+            "run %s: the checkpoint at seq %d is not usable and is passed over", run_id, checkpoint.seq
+        )
         return None
     if list(store.digests(run_id, checkpoint.seq - 1, checkpoint.seq)) != [(checkpoint.seq, checkpoint.digest)]:
         raise LogCorrupt(
