@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from durable.core.graph import Graph
+from durable.core.pausing import collections_paused
 from durable.core.policies import GroupExecutionPolicy
 from durable.core.specs import Definition, GroupSpec, TaskSpec
 from durable.definition.groups import ParallelGroup
@@ -44,7 +45,6 @@ class Compiled:
     """
 
     def __init__(self, workflow: Blueprint, start: str | None = None) -> None:
-        tasks, groups, edges = taken(workflow, start)
         self.file = workflow.file
         self.tasks: dict[str, Task[Any]] = {}
         self.groups: dict[str, ParallelGroup] = {}
@@ -53,17 +53,19 @@ class Compiled:
         self.unstorable: dict[str, PayloadError] = {}
         self.templates = {task.task_id: task for task in workflow.defined}
         self.chords: dict[str, tuple[int, list[str]]] = {}
-        self.definition = Definition(
-            workflow.name,
-            workflow.version,
-            tuple(self._task(task) for task in tasks),
-            tuple(self._group(group) for group in groups),
-            tuple((before.task_id, after.task_id) for before, after in edges),
-        )
-        self.graph = Graph(self.definition)
-        for group in groups:
-            group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
-        self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
+        with collections_paused():
+            tasks, groups, edges = taken(workflow, start)
+            self.definition = Definition(
+                workflow.name,
+                workflow.version,
+                tuple(self._task(task) for task in tasks),
+                tuple(self._group(group) for group in groups),
+                tuple((before.task_id, after.task_id) for before, after in edges),
+            )
+            self.graph = Graph(self.definition)
+            for group in groups:
+                group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
+            self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
 
     def check_parameters(self, initial: Collection[str]) -> None:
         """Refuse a root, or a member that a group starts with, whose parameter nothing can give.
@@ -176,7 +178,7 @@ class Compiled:
         """The parameters that are results of what the task follows; a callback's others may be its group's."""
         signature, graph = task.signature, self.graph
         if not signature.names:
-            return {}
+            return _NOTHING
         found: dict[str, int] = {}
         for name in signature.names:
             source = graph.find(name, node)
@@ -192,6 +194,8 @@ class Compiled:
 
 
 _CONTEXT_NAMES = ("ctx", "context")
+
+_NOTHING: dict[str, int] = {}
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 
