@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -63,8 +62,10 @@ def resume_command(store: Store, run_id: str) -> str:
     """The command that resumes a run."""
     if store.url.startswith("memory:"):
         return f"wf.resume({run_id!r}, store=...)"
-    place = "" if store.url == _normal(default_url()) else f" --store {shlex.quote(store.url)}"
-    return f"durable resume {shlex.quote(run_id)}{place}"
+    from shlex import quote
+
+    place = "" if store.url == _normal(default_url()) else f" --store {quote(store.url)}"
+    return f"durable resume {quote(run_id)}{place}"
 
 
 @contextmanager

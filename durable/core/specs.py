@@ -14,7 +14,7 @@ INTERRUPTION_LIMIT = 25
 """Attempts that may be interrupted when a task declares no ``max_attempts`` of its own."""
 
 
-class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the log records of a task's definition.
 
     Attributes:

@@ -8,6 +8,7 @@ is recorded with its code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,6 @@ _LONGEST = 120
 """Characters of a scheduler's id that ids of what it schedules begin with; of a longer one a digest is taken."""
 
 _to_json = msgspec.json.Encoder().encode
-_from_json = msgspec.json.Decoder(Fragment).decode
 
 
 class Scheduling:
@@ -202,7 +202,12 @@ def encode_fragment(fragment: Fragment) -> Payload:
 
 def decode_fragment(encoding: str | None, data: bytes | None) -> Fragment:
     """Return the fragment that a TasksScheduled event carries. Raises ``msgspec.MsgspecError``."""
-    return _from_json(decode_raw(encoding, data)[1])
+    return _decoder().decode(decode_raw(encoding, data)[1])
+
+
+@cache  # to make it takes a millisecond, and most runs schedule nothing
+def _decoder() -> msgspec.json.Decoder[Fragment]:
+    return msgspec.json.Decoder(Fragment)
 
 
 def encode_bound(task: Task[Any], bound: Mapping[str, Any]) -> Payload | None:

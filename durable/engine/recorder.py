@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import msgspec
@@ -230,7 +229,9 @@ class Recorder:
         spent = self._journal.state.spent.get(node, 0) + 1
         if retry is None or spent >= retry.max_attempts or isinstance(error, _FINAL) or not retry.retries(error):
             return None
-        delay = retry.delay(spent, random.random() if retry.jitter else 0.5)
+        from random import random  # 1 ms, for those who fail
+
+        delay = retry.delay(spent, random() if retry.jitter else 0.5)
         return self._journal.now() + int(delay * 1e6)
 
 
