@@ -33,6 +33,7 @@ from durable.core.transitions import (
     SUCCEEDED,
     SUSPENDED,
     TIMED_OUT,
+    WAITING,
 )
 
 _BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
@@ -133,7 +134,7 @@ class Frontier:
             event: the event, which ``apply`` has just folded into the state.
             node: what ``apply`` returned.
         """
-        take = _TAKES.get(event.type)
+        take = TAKES.get(event.type)
         if take is not None:
             take(self, node)
         elif event.type in _WAITS and node is not None:
@@ -141,7 +142,8 @@ class Frontier:
 
     def _started(self, node: int) -> None:
         self.lanes.went_live(node)
-        self.asleep.discard(node)
+        if self.asleep:
+            self.asleep.discard(node)
         if self.state.deadlines or self.state.marks:
             self.timers.started(node)
 
@@ -258,6 +260,8 @@ class Frontier:
             self.to_skip.append(node)
         elif self.graph.grouped[node]:
             self.to_open.append(node)
+        elif status == WAITING:
+            self.lanes.delay(node)
         else:
             self.lanes.enqueue(node)
 
@@ -282,14 +286,15 @@ class Frontier:
         return not missing or (missing < len(spec.members) and (spec.fail_fast or spec.decide_early))
 
     def _resolve(self, node: int, *, taken: bool, offer: bool = True) -> None:
+        graph = self.graph
         chosen = self.state.taken.get(node) if self.state.taken else None
-        for target in self.graph.after[node]:
+        for target in graph.after[node]:
             self.waiting[target] -= 1
             if taken and (chosen is None or target in chosen):
                 self.taken[target] += 1
             if offer and not self.waiting[target]:
                 self._offer(target)
-        if self.graph.end_of[node] == node:
+        if graph.end_of[node] == node:
             self._member_settled(node, failed=False)
 
     def _block(self, node: int) -> None:
@@ -312,7 +317,7 @@ class Frontier:
         self.member_done[end] = 1
         group = self.graph.parent[end]
         self.unsettled[group] -= 1
-        spec = self.graph.group(group)
+        spec: Any = self.graph.specs[group]
         if not self.unsettled[group] or spec.decide_early or (failed and spec.fail_fast):
             self.to_judge[group] = None
 
@@ -327,7 +332,7 @@ class Frontier:
 _WAITS = frozenset({"TimerStarted", "SignalAwaited", "FeedbackRequested"})
 """Waits whose time may be limited."""
 
-_TAKES: dict[str, Callable[[Frontier, Any], None]] = {
+TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "TaskStarted": Frontier._started,
     "TaskSucceeded": Frontier._succeeded,
     "TaskIterated": Frontier._again,

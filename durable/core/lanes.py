@@ -55,11 +55,17 @@ class Lanes:
         self._limits[group] = _limit(self._graph.group(group), self._default_limit)
 
     def enqueue(self, node: int) -> None:
-        """Let a task start as soon as its lane has room, or once its back-off is over."""
-        if self._state.nodes[node] == WAITING:
-            heappush(self.delayed, (self._state.due[node], node))
+        """Let a task start as soon as its lane has room."""
+        lane = self._graph.lane[node]
+        queue = self.queues.get(lane)
+        if queue is None:
+            self.queues[lane] = deque((node,))
         else:
-            self._enqueue(node)
+            queue.append(node)
+
+    def delay(self, node: int) -> None:
+        """Let a task that backs off start once that is over."""
+        heappush(self.delayed, (self._state.due[node], node))
 
     def went_live(self, node: int) -> None:
         """Take note that a task was started."""
@@ -104,19 +110,11 @@ class Lanes:
             heappop(self.delayed)
         return None
 
-    def _enqueue(self, node: int) -> None:
-        lane = self._graph.lane[node]
-        queue = self.queues.get(lane)
-        if queue is None:
-            self.queues[lane] = deque((node,))
-        else:
-            queue.append(node)
-
     def _awake(self, now: int) -> None:
         while self.delayed and self.delayed[0][0] <= now:
             when, node = heappop(self.delayed)
             if self._backs_off(when, node):
-                self._enqueue(node)
+                self.enqueue(node)
 
     def _backs_off(self, when: int, node: int) -> bool:
         """Whether an entry of ``delayed`` still holds."""
