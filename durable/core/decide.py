@@ -218,13 +218,13 @@ class Frontier:
             fire = list(self.timers.over(now))
             if fire:
                 return Decision(fire=fire)
-        nodes = self.state.nodes
         if self.to_judge:
-            groups, self.to_judge = self.to_judge, {}
+            nodes, groups, self.to_judge = self.state.nodes, self.to_judge, {}
             judge = [(group, self.unsettled[group] > 0) for group in groups if nodes[group] == RUNNING]
             if judge:
                 return Decision(judge=judge)
         if self.to_open or self.to_skip:
+            nodes = self.state.nodes
             opened = [node for node in self.to_open if nodes[node] == PENDING]
             skipped = [inner for node in self.to_skip if nodes[node] == PENDING for inner in self._whole(node)]
             self.to_open, self.to_skip = [], []
@@ -234,8 +234,7 @@ class Frontier:
 
     def _starts(self, now: int) -> Decision:
         lanes = self.lanes
-        allowed = None if self.max_steps is None else self.max_steps - self.state.steps
-        start = lanes.starts(now, allowed)
+        start = lanes.starts(now, None if self.max_steps is None else self.max_steps - self.state.steps)
         wake = lanes.wake() if lanes.delayed else None
         if self.timers.heap:
             wake = _earliest(wake, self.timers.next())
@@ -249,8 +248,10 @@ class Frontier:
 
     def _offer(self, node: int) -> None:
         """Put a node whose needs are resolved where it will be found."""
+        if self.waiting[node] or self.blocked[node]:
+            return
         status = self.state.nodes[node]
-        if self.waiting[node] or self.blocked[node] or status not in STARTABLE:
+        if status not in STARTABLE:
             return
         if status == SUSPENDED:
             if node not in self.state.woken or node not in self.asleep:

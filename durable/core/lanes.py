@@ -75,8 +75,9 @@ class Lanes:
 
     def left(self, node: int) -> None:
         """Take note that a task, if it was running, does not run any more."""
-        if node in self.live:
-            self.live.remove(node)
+        live = self.live
+        if node in live:
+            live.remove(node)
             self.busy[self._graph.lane[node]] -= 1
             if node == self.alone:
                 self.alone = None
@@ -121,14 +122,14 @@ class Lanes:
         return self._state.nodes[node] == WAITING and self._state.due.get(node) == when
 
     def _fill(self, lane: int, start: list[int]) -> None:
-        queue = self.queues[lane]
+        queue, state = self.queues[lane], self._state
         free = self._limits[lane] - self.busy.get(lane, 0)
-        nodes = self._state.nodes
+        nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()
             if nodes[node] not in STARTABLE:
                 continue  # closed meanwhile
-            if self._state.interrupted and self._suspect(node):
+            if interrupted and self._suspect(node):
                 self.suspects.append(node)
                 continue
             start.append(node)

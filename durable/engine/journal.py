@@ -123,9 +123,10 @@ class Journal:
         batch = self.batch
         if not batch:
             return
-        begun = self._monotonic()
-        self.store.append(self.state.run_id, batch, batch[0].seq - 1, self.lease.token, consume=self.consume)
-        self.commit_seconds += (self._monotonic() - begun - self.commit_seconds) / 8
+        state, monotonic = self.state, self._monotonic
+        begun = monotonic()
+        self.store.append(state.run_id, batch, batch[0].seq - 1, self.lease.token, consume=self.consume)
+        self.commit_seconds += (monotonic() - begun - self.commit_seconds) / 8
         self.view.publish(batch)
         self.batch = []
         if self.consume:
@@ -133,9 +134,9 @@ class Journal:
         if self.on_commit is not None:
             self.on_commit()
         for observer in self.observers:
-            observer(self.state, batch)
-        tail = self.state.seq - self.checkpointed
-        if tail >= CHECKPOINT_EVENTS and tail * _EVENT_BYTES >= CHECKPOINT_SHARE * _NODE_BYTES * len(self.state.nodes):
+            observer(state, batch)
+        tail = state.seq - self.checkpointed
+        if tail >= CHECKPOINT_EVENTS and tail * _EVENT_BYTES >= CHECKPOINT_SHARE * _NODE_BYTES * len(state.nodes):
             self.checkpoint()
 
     def checkpoint(self) -> None:
