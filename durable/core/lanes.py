@@ -63,11 +63,17 @@ class Lanes:
             self._rates[group] = Pace(spec.rate)
 
     def enqueue(self, node: int) -> None:
-        """Let a task start as soon as its lane has room, or once its back-off is over."""
-        if self._state.nodes[node] == WAITING:
-            heappush(self.delayed, (self._state.due[node], node))
+        """Let a task start as soon as its lane has room."""
+        lane = self._graph.lane[node]
+        queue = self.queues.get(lane)
+        if queue is None:
+            self.queues[lane] = deque((node,))
         else:
-            self._enqueue(node)
+            queue.append(node)
+
+    def delay(self, node: int) -> None:
+        """Let a task that backs off start once that is over."""
+        heappush(self.delayed, (self._state.due[node], node))
 
     def went_live(self, node: int) -> None:
         """Take note that a task was started."""
@@ -77,8 +83,9 @@ class Lanes:
 
     def left(self, node: int) -> None:
         """Take note that a task, if it was running, does not run any more."""
-        if node in self.live:
-            self.live.remove(node)
+        live = self.live
+        if node in live:
+            live.remove(node)
             self.busy[self._graph.lane[node]] -= 1
             if node == self.alone:
                 self.alone = None
@@ -122,35 +129,27 @@ class Lanes:
     def _room(self, lane: int) -> int:
         return self._limits[lane] - self.busy.get(lane, 0)
 
-    def _enqueue(self, node: int) -> None:
-        lane = self._graph.lane[node]
-        queue = self.queues.get(lane)
-        if queue is None:
-            self.queues[lane] = deque((node,))
-        else:
-            queue.append(node)
-
     def _awake(self, now: int) -> None:
         while self.delayed and self.delayed[0][0] <= now:
             when, node = heappop(self.delayed)
             if self._backs_off(when, node):
-                self._enqueue(node)
+                self.enqueue(node)
 
     def _backs_off(self, when: int, node: int) -> bool:
         """Whether an entry of ``delayed`` still holds."""
         return self._state.nodes[node] == WAITING and self._state.due.get(node) == when
 
     def _fill(self, lane: int, start: list[int], now: int) -> None:
-        queue = self.queues[lane]
+        queue, state = self.queues[lane], self._state
         free = self._limits[lane] - self.busy.get(lane, 0)
         if lane in self._rates:
             free = self._rates[lane].allow(min(free, len(queue)), now)
-        nodes = self._state.nodes
+        nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()
             if nodes[node] not in STARTABLE:
                 continue  # closed meanwhile
-            if self._state.interrupted and self._suspect(node):
+            if interrupted and self._suspect(node):
                 self.suspects.append(node)
                 continue
             start.append(node)

@@ -124,7 +124,7 @@ class Asks:
             ask.until = self._monotonic() + ask.patience
             self.held.append(ask)
             if ask.mark:
-                attempt.waits.append(ask.mark)
+                attempt.waits = [*attempt.waits, ask.mark]
 
     def committed(self) -> None:
         """Let bodies go on whose events are durable now."""
@@ -145,7 +145,7 @@ class Asks:
         for ask in self.held:
             ended = self._ended(ask)
             if ended and ask.mark:
-                ask.attempt.waits.remove(ask.mark)
+                ask.attempt.waits = [mark for mark in ask.attempt.waits if mark != ask.mark]
                 ask.future.set_result(ended)
             elif now < ask.until or (ask.attempt.working and ask.until):
                 held.append(ask)  # a body is unwound only when all of it waits

@@ -164,11 +164,11 @@ class Drive:
                 if self._stopped():
                     return
             else:
-                decision = decide(now())
+                decision = decide(moment := now())
             start = decision.start
             more = bool(decision.expand) and self.items.want(decision.expand, self.verdicts.fail)
             if start:
-                started = [self._start(node) for node in start]
+                started = [self._start(node, moment) for node in start]
                 commit()
                 if len(attempts) == 1 and decision.wake is None and self._can_inline(started[0]):
                     self._run_inline(started[0])
@@ -219,19 +219,19 @@ class Drive:
                 self.frontier.judge_later(later for later, _ in ripe[place:])
                 return
 
-    def _start(self, node: int) -> Attempt:
-        number = self.state.attempts[node] + 1
-        task_id = self.state.graph.ids[node]
-        self.journal.emit("TaskStarted", task_id, number)
-        if self.state.graph.expansions:
-            expansion = self.state.graph.expansion_of(node)
+    def _start(self, node: int, moment: int) -> Attempt:
+        code, state, journal = self.code, self.state, self.journal
+        graph, number = state.graph, state.attempts[node] + 1
+        task_id = graph.ids[node]
+        journal.emit("TaskStarted", task_id, number, None, None, moment)
+        if graph.expansions.by_group:
+            expansion = graph.expansion_of(node)
             if expansion is not None:
                 return self._start_member(node, number, task_id, expansion)
-        task = self.code.tasks.get(task_id) or self._scheduled(node, task_id)
-        if self.state.graph.jumps and node < self.state.graph.static:
-            self.code.rewire(self.state.graph, node)
-        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks)
-        self.running.attempts[node] = attempt
+        task = code.tasks.get(task_id) or self._scheduled(node, task_id)
+        if graph.jumps and node < graph.static:
+            code.rewire(graph, node)
+        attempt = self.running.attempts[node] = Attempt(node, number, task, code, journal.view, self.asks)
         return attempt
 
     def _start_member(self, node: int, number: int, task_id: str, expansion: Expansion) -> Attempt:
@@ -259,13 +259,13 @@ class Drive:
 
     def _can_inline(self, attempt: Attempt) -> bool:
         """Whether a body may run on the driver: nothing else needs the driver meanwhile."""
-        task = attempt.task
+        task, running, graph = attempt.task, self.running, self.state.graph
         if task.coroutine or task.timeout is not None or not self.inlines:
             return False
-        if self.running.timed and self.running.next_deadline() is not None:
+        if running.timed and running.next_deadline() is not None:
             return False
-        group = self.state.graph.parent[attempt.node]
-        return group < 0 or self.state.graph.group(group).backend == "direct"
+        group = graph.parent[attempt.node]
+        return group < 0 or graph.group(group).backend == "direct"
 
     def _run_inline(self, attempt: Attempt) -> None:
         self._inline = True
@@ -276,7 +276,7 @@ class Drive:
         finally:
             self._inline = False
         self.recorder.completed(attempt)
-        if isinstance(attempt.error, BrokenOff) and self._signals.received is None:
+        if attempt.error is not None and isinstance(attempt.error, BrokenOff) and self._signals.received is None:
             self._told("stop", "the drive around it was stopped")  # a run inside a task's body
 
     # Waiting.
@@ -323,15 +323,14 @@ class Drive:
             self.asks.settle()
 
     def _take(self, item: Any) -> None:
-        if item is None:
-            return
         if type(item) is Attempt:
-            broken_off = isinstance(item.error, BrokenOff) and self.running.attempts.get(item.node) is item
+            error = item.error
+            broken_off = isinstance(error, BrokenOff) and self.running.attempts.get(item.node) is item
             if self.state.status == RUNNING:
                 self.recorder.completed(item)
             if broken_off:
                 self._told("stop", "a coroutine was cancelled from outside")
-        else:
+        elif item is not None:
             self._told(*item)
 
     def _patience(self, wake: int | None) -> float | None:

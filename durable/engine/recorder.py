@@ -61,6 +61,9 @@ class Recorder:
         if not self._running.finished(attempt):
             return
         error, context = attempt.error, attempt.context
+        if error is None and context is None:
+            self._returned(attempt, attempt.payload)
+            return
         for prompt in context.prompts if context is not None else ():
             data = encode_fields(msgspec.structs.asdict(prompt))
             self._journal.emit("PromptRendered", attempt.task.task_id, attempt.number, data)
@@ -75,25 +78,29 @@ class Recorder:
         if context is not None and context.cancels is not None and not _suspends(error):
             self.cancel(attempt)
 
+    def _returned(self, attempt: Attempt, payload: Payload | None) -> None:
+        """Record a success that brings nothing but its value, as most do."""
+        data = None if payload is None or payload.preview is None else encode_fields({"preview": payload.preview})
+        self._journal.emit("TaskSucceeded", attempt.task.task_id, attempt.number, data, payload, attempt.ended)
+
     def _succeeded(self, attempt: Attempt) -> None:
-        journal, effects, payload = self._journal, attempt.effects, attempt.payload
-        name, data = attempt.task.task_id, None
+        effects, payload, name = attempt.effects, attempt.payload, attempt.task.task_id
+        if effects is None:
+            self._returned(attempt, payload)
+            return
+        late = self._late_jump(effects)
+        if late is not None:
+            self._failed(attempt.node, attempt.number, late, attempt.ended)
+            return
+        self._emit_effects(effects, attempt)
+        if effects.again:
+            self._iterated(attempt, effects.iteration)
+            return
         preview = payload.preview if payload is not None else None
-        if effects is not None:
-            late = self._late_jump(effects)
-            if late is not None:
-                self._failed(attempt.node, attempt.number, late, attempt.ended)
-                return
-            self._emit_effects(effects, attempt)
-            if effects.again:
-                self._iterated(attempt, effects.iteration)
-                return
-            data = encode_fields({"preview": preview, "taken": effects.taken})
-        elif preview is not None:
-            data = encode_fields({"preview": preview})
-        journal.emit("TaskSucceeded", name, attempt.number, data, payload, attempt.ended)
-        if effects is not None and effects.terminates:
-            end_run(journal, "RunSucceeded", {"terminated": name}, effects.result, self._running.give_up)
+        data = encode_fields({"preview": preview, "taken": effects.taken})
+        self._journal.emit("TaskSucceeded", name, attempt.number, data, payload, attempt.ended)
+        if effects.terminates:
+            end_run(self._journal, "RunSucceeded", {"terminated": name}, effects.result, self._running.give_up)
 
     def _emit_effects(self, effects: Effects, attempt: Attempt) -> None:
         journal, name, number = self._journal, attempt.task.task_id, attempt.number
