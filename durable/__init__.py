@@ -77,6 +77,8 @@ if TYPE_CHECKING:
         UnresolvedParameter,
         UpstreamUnavailable,
         VersionConflict,
+        WorkerDied,
+        WorkerUnavailable,
     )
     from durable.human import FeedbackManager, FeedbackRequest, FeedbackResponse, FeedbackType, OpenRequest
     from durable.local_engine import LocalExecutionEngine
@@ -114,6 +116,7 @@ _HOMES = {
         "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "StoreBusy", "StoreCorrupt",
         "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended", "TaskFailed",
         "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
+        "WorkerDied", "WorkerUnavailable",
     ),
     "durable.prompts": ("Prompt", "PromptError", "PromptNotFound", "YAMLPromptManager"),
     "durable.run": ("Run", "list_runs", "open_run"),
@@ -134,8 +137,8 @@ __all__ = [
     "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt",
     "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy",
     "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut",
-    "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
-    "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__", "chain", "current_context",
+    "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "WorkerDied",
+    "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__", "chain", "current_context",
     "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
 ]  # fmt: skip
 

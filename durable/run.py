@@ -11,7 +11,7 @@ import re
 import secrets
 import shlex
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from durable.context.staged import check_key
@@ -30,10 +30,11 @@ from durable.engine.recover import load
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, RunNotFound
-from durable.executor import LoopExecutor
+from durable.executor import Executor, LoopExecutor
 from durable.executors.threads import ThreadExecutor
 from durable.messages import CANCEL, SIGNAL, SIGNAL_ID, TERMINATE, body_of, make_message
 from durable.payloads import encode
+from durable.scripts import is_loading_for_worker
 from durable.store import RunInfo, Store, check_run_id, default_url, open_store
 
 if TYPE_CHECKING:
@@ -411,15 +412,32 @@ def opened_store(store: Any) -> tuple[Store, bool]:
 def _host(
     store: Store, observers: Iterable[Observer], grace: float, wait: bool, control: Control | None = None
 ) -> lifecycle.Host:
+    if is_loading_for_worker():
+        raise DefinitionError(
+            "a run was to begin while its file is only loaded for a worker process",
+            hint='Put what begins runs under if __name__ == "__main__":',
+        )
     loop = control.executor if control is not None else _new_loop
     on_drive = control.on_drive if control is not None else None
-    return lifecycle.Host(store, ThreadExecutor, loop, tuple(observers), grace, wait, on_drive)
+    return lifecycle.Host(store, ThreadExecutor, loop, _elsewhere, tuple(observers), grace, wait, on_drive)
 
 
 def _new_loop() -> LoopExecutor:
     from durable.executors.loop import LoopExecutor  # asyncio costs 70 ms
 
     return LoopExecutor()
+
+
+def _elsewhere(factory: Callable[[], Any] | None) -> Executor:
+    """The executor for bodies in other processes: our own, or around what a factory makes."""
+    if factory is None:
+        from durable.executors.processes import ProcessExecutor
+
+        return ProcessExecutor("durable.remote:run_call")
+    from durable.executors.pools import PoolExecutor
+    from durable.remote import run_calls
+
+    return PoolExecutor(factory, run_calls)
 
 
 def _newest_open(store: Store, workflow: str) -> str:

@@ -27,6 +27,7 @@ class Lanes:
     Args:
         state: the folded state.
         default_limit: how many tasks of a group run at once when its definition does not say.
+        processes: the same for a group of worker processes; None for ``default_limit``.
 
     Attributes:
         queues: tasks that may start, by lane.
@@ -35,11 +36,12 @@ class Lanes:
         suspects: tasks whose next try is to run alone; alone: the one that does.
     """
 
-    def __init__(self, state: RunState, default_limit: int) -> None:
+    def __init__(self, state: RunState, default_limit: int, processes: int | None = None) -> None:
         graph = state.graph
         self._state = state
         self._graph = graph
         self._default_limit = default_limit
+        self._processes = processes or default_limit
         self._limits = {ROOT: 1, COROUTINES: UNLIMITED}
         for group in graph.members:
             self.add_group(group)
@@ -52,7 +54,7 @@ class Lanes:
 
     def add_group(self, group: int) -> None:
         """Make the lane of a group."""
-        self._limits[group] = _limit(self._graph.group(group), self._default_limit)
+        self._limits[group] = _limit(self._graph.group(group), self._default_limit, self._processes)
 
     def enqueue(self, node: int) -> None:
         """Let a task start as soon as its lane has room, or once its back-off is over."""
@@ -160,7 +162,9 @@ class Lanes:
         del start[allowed:]
 
 
-def _limit(spec: GroupSpec, default_limit: int) -> int:
+def _limit(spec: GroupSpec, default_limit: int, processes: int) -> int:
     if spec.backend == "direct":
         return 1
-    return spec.limit or (UNLIMITED if spec.backend == "asyncio" else default_limit)
+    if spec.limit:
+        return spec.limit
+    return {"asyncio": UNLIMITED, "process": processes}.get(spec.backend, default_limit)

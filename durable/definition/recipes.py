@@ -20,11 +20,12 @@ from durable.definition.blueprint import Blueprint
 from durable.definition.checks import MAX_ID
 from durable.definition.specs import group_spec, task_spec
 from durable.definition.task import Task
-from durable.errors import PayloadError
+from durable.errors import DefinitionError, PayloadError
 from durable.payloads import Payload, decode, decode_raw, encode, encode_raw
 
 if TYPE_CHECKING:
     from durable.definition.expressions import Linkable, Node
+    from durable.definition.groups import ParallelGroup
 
 _LONGEST = 120
 """Characters of a scheduler's id that ids of what it schedules begin with; of a longer one a digest is taken."""
@@ -58,7 +59,7 @@ class Scheduling:
         """Take in a task, a group or a chain, and return the ids of its tasks and groups.
 
         Raises:
-            DefinitionError: something that cannot stand in a graph.
+            DefinitionError: something that cannot stand in a graph, or a group with an executor of its own.
             PayloadError: bound arguments, or code without a name, that cannot be recorded.
         """
         from durable.definition.compile import taken  # compile makes live tasks of recipes
@@ -73,6 +74,7 @@ class Scheduling:
         keys = {task: self._template(task, templates, by_value) for task in tasks}
         for group in groups:
             group.policy.check(ids[group], [short[line[-1]] for line in group.lines()])
+            _check_executor(group)
         part = Fragment(
             tuple(short.values()),
             tuple(task_spec(task, name=ids[task]) for task in tasks),
@@ -213,6 +215,16 @@ class MissingPolicy(GroupExecutionPolicy):
 
     def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Any, context: Any) -> None:
         raise self._error
+
+
+def _check_executor(group: ParallelGroup) -> None:
+    """Refuse an executor of the group's own: after a crash nobody could say how it is made."""
+    if group.factory is not None:
+        raise DefinitionError(
+            f"the group {group.task_id!r} is scheduled while the run goes on, and has an executor of its own, which "
+            "is not recorded",
+            hint="Use backend=CoordinationBackend.PROCESS, or define the group with the workflow",
+        )
 
 
 def _prefix(scheduler: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable.core.specs import GroupSpec, TaskSpec
 from durable.definition.fingerprint import fingerprint, source_of
-from durable.definition.groups import CoordinationBackend, ParallelGroup
+from durable.definition.groups import ParallelGroup
 from durable.definition.task import Task
 
 if TYPE_CHECKING:
@@ -44,13 +44,17 @@ def group_spec(group: ParallelGroup, name: str, name_of: Callable[[Node], str]) 
         group: the group.
         name: its id in the run.
         name_of: gives the id in the run of a node in it.
+
+    Raises:
+        DefinitionError: a member cannot run where the group runs.
     """
+    group.check_bodies()
     return GroupSpec(
         name,
         tuple(tuple(map(name_of, line)) for line in group.lines()),
         group.policy.describe(),
         group.limit,
-        CoordinationBackend(group.backend).value,
+        group.backend_name,
         group.timeout,
         group.fail_fast or group.policy.fail_fast,
         group.decide_early,

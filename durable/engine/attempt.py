@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.context.port import Draft
+    from durable.core.results import ErrorRecord
     from durable.engine.asks import Asks
 
 _MANY = 64
@@ -46,7 +47,8 @@ class Attempt:
         asks: takes what the body wants to have recorded.
 
     Attributes:
-        payload: the encoded result; error: the exception, if the body or its encoding failed.
+        payload: the encoded result; error: the exception, if the body or its encoding failed; record: the same as
+            data, if it came from another process.
         effects: what is to be committed with the result.
         ended: when the body ended, microseconds since 1970.
         post: takes the finished attempt when an executor runs it; None when it runs on the driver.
@@ -58,7 +60,7 @@ class Attempt:
 
     __slots__ = (
         "asks", "before", "calls", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks",
-        "node", "number", "over", "payload", "post", "round", "saved", "task", "view", "waits", "working",
+        "node", "number", "over", "payload", "post", "record", "round", "saved", "task", "view", "waits", "working",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +83,7 @@ class Attempt:
         self.context: TaskExecutionContext | None = None
         self.payload: Payload | None = None
         self.error: BaseException | None = None
+        self.record: ErrorRecord | None = None
         self.effects: Effects | None = None
         self.over: str | None = None
         self.waits: list[str] = []
@@ -115,6 +118,35 @@ class Attempt:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
+        self._finish()
+
+    # As a call for another process.
+
+    def pack(self) -> bytes:
+        """See ``RemoteCall.pack``: the parameters are resolved here, where the run is."""
+        from durable.remote import pack_call
+
+        first, named = self._arguments()
+        return pack_call(self.task, self.view.run_id, first, named)
+
+    def answer(self, data: bytes) -> None:
+        """See ``RemoteCall.answer``."""
+        from durable.remote import read_answer
+
+        try:
+            answer = read_answer(data)
+            if answer.error is not None:
+                self.error, self.record = answer.exception(), answer.error
+            else:
+                self.payload = answer.payload
+                self._keep_effects()
+        except BaseException as error:
+            self._failed(error)
+        self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """See ``RemoteCall.fail``."""
+        self._failed(error)
         self._finish()
 
     def make_context(self) -> TaskExecutionContext:
@@ -255,6 +287,9 @@ class Attempt:
     def _keep(self, value: Any) -> None:
         if value is not None:
             self.payload = encode(value)
+        self._keep_effects()
+
+    def _keep_effects(self) -> None:
         if self.task.route is not None:
             context = self.make_context()
             context.choose(self.task.route(context))
@@ -278,6 +313,13 @@ class Attempt:
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
             return task.fn()
+        first, named = self._arguments()
+        return task.fn(*first, **named)
+
+    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        """The body's arguments: by position, and by name."""
+        task = self.task
+        signature = task.signature
         if task.task_id in self.code.unstorable:
             raise self.code.unstorable[task.task_id]
         given = self.iteration_arguments()
@@ -288,9 +330,9 @@ class Attempt:
         if signature.context is not None:
             named[signature.context] = self.make_context()
         if not signature.positional:
-            return task.fn(**named)
+            return [], named
         first = [named.pop(name) if name in named else signature.defaults[name] for name in signature.positional]
-        return task.fn(*first, **named)
+        return first, named
 
     def _given(self, name: str) -> bool:
         """Whether a parameter needs to be resolved; one that stays at its default does not.

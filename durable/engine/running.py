@@ -17,6 +17,7 @@ from durable.executor import Executor, LoopExecutor
 
 if TYPE_CHECKING:
     from durable.engine.asks import Asks
+    from durable.engine.elsewhere import Elsewhere
 
 
 class Running:
@@ -27,6 +28,7 @@ class Running:
         monotonic: seconds on a clock that never goes back.
         make_executor: makes the executor for plain functions, when the first body needs it.
         make_loop: makes that for coroutines.
+        elsewhere: has those for plain functions that run in other processes.
 
     Attributes:
         attempts: by task number.
@@ -42,6 +44,7 @@ class Running:
         monotonic: Callable[[], float],
         make_executor: Callable[[], Executor],
         make_loop: Callable[[], LoopExecutor],
+        elsewhere: Elsewhere,
     ) -> None:
         self.attempts: dict[int, Attempt] = {}
         self.cancelling: Attempt | None = None
@@ -49,6 +52,7 @@ class Running:
         self._monotonic = monotonic
         self._make_executor = make_executor
         self._make_loop = make_loop
+        self._elsewhere = elsewhere
         self._executor: Executor | None = None
         self._loop: LoopExecutor | None = None
         self._making = Lock()
@@ -78,6 +82,9 @@ class Running:
     def _executor_of(self, attempt: Attempt) -> Executor:
         if attempt.task.coroutine:
             return self.loop()
+        found = self._elsewhere.executor_of(self._state.graph.parent[attempt.node])
+        if found is not None:
+            return found
         if self._executor is None:
             self._executor = self._make_executor()
         return self._executor
@@ -131,6 +138,7 @@ class Running:
         for executor in (self._executor, self._loop):
             if executor is not None:
                 executor.close()
+        self._elsewhere.close()
 
     def _counts(self, node: int, number: int) -> bool:
         """Whether a deadline is still that of something running."""
