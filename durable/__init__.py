@@ -138,8 +138,8 @@ __all__ = [
     "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy",
     "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut",
     "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "WorkerDied",
-    "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__", "chain", "current_context",
-    "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
+    "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__",
+    "chain", "current_context", "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
 ]  # fmt: skip
 
 

@@ -5,7 +5,9 @@ It ends when it is told to, and when the pipe does: then the driver is gone, or 
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
 import signal
 import struct
 import sys
@@ -18,7 +20,10 @@ HEADER = struct.Struct("<Q")
 """A message's length, before it; 0 tells the worker to end."""
 
 _READY = b"ready"
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+_LOOK = 2000
+"""Milliseconds after which an idle worker looks whether it has lost its driver: a process that the driver has
+forked may hold the pipe open."""
+
 _AT_ONCE = 1 << 20
 
 
@@ -27,18 +32,19 @@ def framed(message: bytes) -> bytes:
     return HEADER.pack(len(message)) + message
 
 
-def serve(take: int, give: int, entry: str) -> None:
+def serve(take: int, give: int, life: int, entry: str) -> None:
     """Run calls until there are no more; bodies run on the main thread, as those of a program do.
 
     Args:
         take, give: the ends of the pipes from and to the driver.
+        life: the end of a pipe in which nothing comes; it ends with the driver.
         entry: ``module:function`` that is called with each message and returns the answer.
     """
-    for pipe in (take, give):
+    _end_with(life)
+    for pipe in (take, give, life):
         os.set_inheritable(pipe, False)  # what a body starts must not hold them open
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _ignored)
-    _die_with_driver()
     calls: SimpleQueue[bytes] = SimpleQueue()
     Thread(target=_read_all, args=(take, calls.put), name="durable-pipe", daemon=True).start()
     module, _, name = entry.partition(":")
@@ -54,16 +60,24 @@ def _ignored(*_: object) -> None:
     """Stopping is the driver's affair. A handler and not SIG_IGN, which programs that a body starts would inherit."""
 
 
-def _die_with_driver() -> None:
-    """Let the kernel kill this process with the thread that started it, where it can: a body may never let go."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+def _end_with(life: int) -> None:
+    """Have the kernel kill this process group when the pipe ends, where it can: a body may never let a thread look."""
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _read_all(take: int, put: Callable[[bytes], None]) -> None:
-    while (head := _exactly(take, HEADER.size)) is not None:
+    poll, driver = select.poll(), os.getppid()
+    poll.register(take, select.POLLIN)
+    while True:
+        while not poll.poll(_LOOK):
+            if os.getppid() != driver:
+                _end()
+        head = _exactly(take, HEADER.size)
+        if head is None:
+            break
         message = _exactly(take, HEADER.unpack(head)[0])
         if message is None:
             break

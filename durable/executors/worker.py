@@ -20,12 +20,12 @@ from durable.executors.inside import HEADER, framed
 
 _BOOT = """\
 import json, os, sys
-take, give = int(sys.argv[1]), int(sys.argv[2])
+take, give, life = map(int, sys.argv[1:])
 with os.fdopen(take, "rb", 0, closefd=False) as pipe:
     order = json.loads(pipe.readline())
 sys.path[:], sys.argv[:] = order["path"], order["argv"]
 from durable.executors.inside import serve
-serve(take, give, order["entry"])
+serve(take, give, life, order["entry"])
 """
 
 _LOOK = 500
@@ -38,31 +38,28 @@ _AT_ONCE = 1 << 16
 
 
 class Worker:
-    """A worker process. Used by one thread, but for ``kill``; that thread must live as long as the worker.
+    """A worker process. Used by one thread, but for ``kill``.
 
     Args:
         entry: ``module:function`` that it calls with each message.
     """
 
     def __init__(self, entry: str) -> None:
-        take, give_it = os.pipe()
-        its_take, give = take, give_it
-        self._take, its_give = os.pipe()
-        self._give = give
+        (its_take, self._give), (self._take, its_give), (its_life, self._life) = os.pipe(), os.pipe(), os.pipe()
+        its = its_take, its_give, its_life
         try:
             self._process = subprocess.Popen(
-                [sys.executable, *_flags(), "-c", _BOOT, str(its_take), str(its_give)],
+                [sys.executable, *_flags(), "-c", _BOOT, *map(str, its)],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(its_take, its_give),
+                pass_fds=its,
                 process_group=0,
             )
         except BaseException:
-            os.close(self._give)
-            os.close(self._take)
+            self._close_pipes()
             raise
         finally:
-            os.close(its_take)
-            os.close(its_give)
+            for pipe in its:
+                os.close(pipe)
         self._lock = Lock()
         self._gone = False
         self._buffer = bytearray()
@@ -123,9 +120,11 @@ class Worker:
         with self._lock:
             self._gone = True  # from here on the number may be another process's
         self._process.wait()
-        for pipe in (self._take, self._give):
-            with suppress(OSError):
-                os.close(pipe)
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._take, self._give, self._life):
+            os.close(pipe)
 
     def _write(self, data: bytes) -> bool:
         view, written = memoryview(data), False
