@@ -53,13 +53,13 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     def exception(self) -> BaseException:
         """Make the live exception, with its causes; one of its class, or ours, where it cannot be unpickled."""
         assert self.error is not None
-        made: BaseException | None = None
-        for place, link in reversed(list(enumerate(self.links))):
-            error = _unpickled(link, self.error if place == 0 else None)
+        cause: BaseException | None = None
+        for link in reversed(self.links[1:]):
+            error = _unpickled(link)
             if error is not None:
-                error.__cause__, made = made, error
-        if made is None:
-            made = _stand_in(self.error)
+                error.__cause__, cause = cause, error
+        made = (_unpickled(self.links[0], self.error) if self.links else None) or _stand_in(self.error)
+        made.__cause__ = cause
         if self.error.traceback:
             made.add_note(f"In the process that ran it:\n{self.error.traceback}")
         return made
@@ -163,7 +163,7 @@ def _pickled(value: object) -> bytes | None:
         return None
 
 
-def _unpickled(link: _Link, record: ErrorRecord | None) -> BaseException | None:
+def _unpickled(link: _Link, record: ErrorRecord | None = None) -> BaseException | None:
     whole, kind = (_read(part) for part in link)
     if isinstance(whole, BaseException):
         return whole

@@ -66,6 +66,8 @@ class Scheduling:
 
         blueprint = getattr(item, "blueprint", None) or Blueprint("scheduled").add(item)
         tasks, groups, edges = taken(blueprint, None)
+        for group in groups:
+            _check_executor(group)
         nodes: list[Node] = [*tasks, *groups]
         short = {node: self._short(node.task_id) for node in nodes}
         ids = {node: _id(self._prefix + name) for node, name in short.items()}
@@ -74,7 +76,6 @@ class Scheduling:
         keys = {task: self._template(task, templates, by_value) for task in tasks}
         for group in groups:
             group.policy.check(ids[group], [short[line[-1]] for line in group.lines()])
-            _check_executor(group)
         part = Fragment(
             tuple(short.values()),
             tuple(task_spec(task, name=ids[task]) for task in tasks),

@@ -54,6 +54,7 @@ class _Owner:
         if not worker.send([data for _, data in packed]):
             self._bury(worker)
             return packed
+        self._lost = 0
         for place, (call, _) in enumerate(packed):
             if not desk.begins(call, self):
                 self.stop()  # it may run by now
@@ -62,7 +63,6 @@ class _Owner:
                 how = self._bury(worker)
                 desk.fail(call, WorkerDied(f"the process that ran it {how}", counted=not self._stopped))
                 return packed[place + 1 :]
-            self._lost = 0
             desk.answer(call, data)
         return []
 
@@ -102,7 +102,7 @@ class _Owner:
     def _bury(self, worker: Worker) -> str:
         """Let go of a dead worker and return how it ended."""
         self._worker = None
-        self._lost += not self._stopped
+        self._lost += 1
         return worker.end()
 
 

@@ -46,8 +46,6 @@ def obey_all(messages: list[bytes], _driver: int) -> list[bytes]:
     return [obey(message) for message in messages]
 
 
-
-
 if os.environ.get("TEST_WORKER_FAILS"):
     sys.exit(7)
 if os.environ.get("TEST_WORKER_DIES"):

@@ -1,4 +1,4 @@
-"""Our own worker processes: used again, replaced when they die, killed when their call is given up, never left behind."""
+"""Our own worker processes: used again, replaced when they die, killed when their call is given up."""
 
 from __future__ import annotations
 
