@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -200,8 +201,9 @@ def _settle_in(driver: int) -> None:
     _settled.set()
     if threading.current_thread() is threading.main_thread() and _is_default(signal.getsignal(signal.SIGINT)):
         signal.signal(signal.SIGINT, _ignored)
-    if os.getppid() == driver:
-        threading.Thread(target=_watch, args=(driver,), name="durable-watch", daemon=True).start()
+    wait = _parents_end(driver)
+    if wait is not None:
+        threading.Thread(target=_end_after, args=(wait,), name="durable-watch", daemon=True).start()
 
 
 def _is_default(handler: object) -> bool:
@@ -212,9 +214,22 @@ def _ignored(*_: object) -> None:
     """A handler and not SIG_IGN, which programs that a body starts would inherit."""
 
 
-def _watch(driver: int) -> None:
-    """End this process once its parent has; a pool whose driver was killed leaves its workers waiting for ever."""
-    gone = threading.Event()
+def _parents_end(driver: int) -> Callable[[], None] | None:
+    """What returns once the driver has ended; None when it did not make this process."""
+    if os.getppid() == driver:
+        return lambda: _outlive(driver)
+    processes = sys.modules.get("multiprocessing.process")
+    parent = processes.parent_process() if processes is not None else None
+    return parent.join if parent is not None and parent.pid == driver else None  # through a fork server
+
+
+def _outlive(driver: int) -> None:
+    pause = threading.Event()
     while os.getppid() == driver:
-        gone.wait(0.5)
+        pause.wait(0.5)
+
+
+def _end_after(wait: Callable[[], None]) -> None:
+    """End this process; a pool whose driver was killed leaves its workers waiting for ever."""
+    wait()
     os._exit(1)

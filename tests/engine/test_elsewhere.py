@@ -385,8 +385,11 @@ _POOL = (
     "lambda: __import__('concurrent.futures', fromlist=['x'])"
     ".ProcessPoolExecutor(2, mp_context=__import__('multiprocessing').get_context('spawn'))"
 )
+_SERVED = _POOL.replace("'spawn'", "'forkserver'")
 _LOKY = "lambda: __import__('loky').get_reusable_executor(max_workers=2)"
-SCRIPTS = pytest.mark.parametrize("backend", [_OWN, _POOL, _LOKY], ids=["process", "spawn", "loky"])
+SCRIPTS = pytest.mark.parametrize(
+    "backend", [_OWN, _POOL, _SERVED, _LOKY], ids=["process", "spawn", "forkserver", "loky"]
+)
 
 
 def start_script(folder: Path, text: str, backend: str, seconds: float) -> subprocess.Popen[str]:
