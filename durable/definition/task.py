@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
@@ -165,13 +166,18 @@ class Task(Linkable, Generic[F]):
         made.signature = self.signature
         return made
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """A task that can be imported is pickled by its name, so that live code is used; else with its code."""
+    def home(self) -> ModuleType | None:
+        """Return the module that has the task under its function's name; None when there is none."""
         home = sys.modules.get(getattr(self.fn, "__module__", None) or "")
         found: Any = home
         for part in getattr(self.fn, "__qualname__", "").split("."):
             found = getattr(found, part, None)
-        if isinstance(found, Task) and found.fn is self.fn:
+        return home if isinstance(found, Task) and found.fn is self.fn else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A task that can be imported is pickled by its name, so that live code is used; else with its code."""
+        home = self.home()
+        if home is not None:
             return _named, (home, self.fn.__qualname__, self.task_id, dict(self.bound))
         settings = {name: getattr(self, name) for name in _SETTINGS}
         return _made, (self.fn, self.template, settings, self.task_id, dict(self.bound))

@@ -20,9 +20,10 @@ from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
-from durable.definition.groups import default_workers
+from durable.definition.groups import default_processes, default_workers
 from durable.engine.changes import end_as_asked, rejudge_failures, reopen_failures, take_over
 from durable.engine.drive import PATIENCE, Drive, Interruption
+from durable.engine.elsewhere import Factory
 from durable.engine.inputs import input_writes, is_input_of, writes_digest
 from durable.engine.journal import Journal, Observer
 from durable.engine.leased import leased
@@ -45,7 +46,8 @@ class Host(msgspec.Struct):
 
     Attributes:
         store: where their logs are.
-        executor: makes the executor for bodies that run off the driver; loop: that for coroutines.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines; elsewhere: that
+            for bodies in other processes.
         observers: called on the driver after each commit with ``(state, events)``.
         grace: seconds that running bodies get after a request to stop.
         wait: wait for whatever a run waits for instead of suspending it.
@@ -55,6 +57,7 @@ class Host(msgspec.Struct):
     store: Store
     executor: Callable[[], Executor]
     loop: Callable[[], LoopExecutor]
+    elsewhere: Callable[[Factory | None], Executor]
     observers: tuple[Observer, ...] = ()
     grace: float = GRACE_SECONDS
     wait: bool = False
@@ -235,8 +238,8 @@ def _compiled_ahead(store: Store, run_id: str, workflow: Blueprint) -> Compiled 
 
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
     return Drive(
-        host.store, lease, state, code, host.executor, host.loop, host.observers, default_workers(), host.grace,
-        host.wait,
+        host.store, lease, state, code, host.executor, host.loop, host.elsewhere, host.observers, default_workers(),
+        default_processes(), host.grace, host.wait,
     )  # fmt: skip
 
 
