@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -12,12 +12,15 @@ class Line:
     """One line of a table: somebody's figures.
 
     Attributes:
-        name: who or what.
+        name: who or what, in which case.
         durability: what survives what.
         values: one a repetition, in the table's unit.
         ratios: to each yardstick by its name, one a repetition, made within that repetition.
         ours: it is durable's.
         yardstick: others are compared with it; it is in no contest.
+        who: whose line it is, whatever the case; the name where nothing else is said.
+        case: what is the same in lines that can be compared, for instance "8 in flight".
+        more: what else was measured on the way, by its unit; less of it is better.
     """
 
     name: str
@@ -26,6 +29,16 @@ class Line:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     ours: bool = False
     yardstick: bool = False
+    who: str = ""
+    case: str = ""
+    more: dict[str, list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.who = self.who or self.name
+
+    def figures(self, unit: str) -> list[float]:
+        """Return the ratios or further figures of this name; the line's values for any other."""
+        return self.ratios.get(unit) or self.more.get(unit) or []
 
 
 @dataclass
@@ -51,19 +64,24 @@ class Table:
     missing: dict[str, str] = field(default_factory=dict)
 
     def better_than_ours(self) -> list[str]:
-        """Return those whose median is better than durable's best, yardsticks left out, with what survives."""
-        ours = [median(line.values) for line in self.lines if line.ours and line.values]
-        if not ours:
-            return []
-        best = max(ours) if self.higher_is_better else min(ours)
-        return [
-            f"{line.name} (survives {line.durability})" if line.durability else line.name
-            for line in self.lines
-            if line.values
-            and not line.ours
-            and not line.yardstick
-            and (median(line.values) > best if self.higher_is_better else median(line.values) < best)
-        ]
+        """Return who has a better median than durable in the same case, by which figure, and what it survives."""
+        found = _better(self.lines, self.unit, self.higher_is_better, lambda line: line.values)
+        for unit in dict.fromkeys(unit for line in self.lines for unit in line.more):
+            found += _better(self.lines, unit, False, lambda line, unit=unit: line.more.get(unit, []))
+        return found
+
+
+def _better(lines: Sequence[Line], unit: str, higher: bool, values: Callable[[Line], list[float]]) -> list[str]:
+    found = []
+    for line in lines:
+        rivals = [median(values(each)) for each in lines if each.ours and each.case == line.case and values(each)]
+        if line.ours or line.yardstick or not rivals or not values(line):
+            continue
+        own, best = median(values(line)), max(rivals) if higher else min(rivals)
+        if own > best if higher else own < best:
+            survives = f"; survives {line.durability}" if line.durability else ""
+            found.append(f"{line.name} ({number(own)} {unit} against {number(best)}{survives})")
+    return found
 
 
 def ratios(values: Sequence[float], yardstick: Sequence[float]) -> list[float]:

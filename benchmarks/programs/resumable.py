@@ -1,10 +1,10 @@
 """A user's script that is killed and started again: the same command both times.
 
-    python resumable.py FOLDER COUNT
+    python resumable.py FOLDER COUNT [map]
 
-After COUNT no-op tasks a task is reached that, the first time, tells so and waits to be killed; when
-the script is started again, it notes the moment and returns. Not part of a package on purpose, so
-that starting it costs what a user's script costs.
+After COUNT no-op tasks, or a map of as many members, a task is reached that, the first time, tells so
+and waits to be killed; when the script is started again, it notes the moment and returns. Not part of
+a package on purpose, so that starting it costs what a user's script costs.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ def noop() -> None:
 
 
 @task
+def member(number: int) -> None:
+    """Do nothing with a number."""
+
+
+@task
 def reached() -> None:
     """Wait to be killed; the second time, note when this line was reached."""
     moment = time.monotonic_ns()
@@ -36,7 +41,10 @@ def reached() -> None:
 
 
 with workflow("resumable", store=FOLDER / "runs.db") as flow:
-    chain(*[noop(task_id=f"t{number}") for number in range(COUNT)], reached)
+    if sys.argv[3:] == ["map"]:
+        member.map(range(COUNT), name="group").with_execution(max_concurrent=64) >> reached
+    else:
+        chain(*[noop(task_id=f"t{number}") for number in range(COUNT)], reached)
 
 if __name__ == "__main__":
     flow.execute(run_id="run")
