@@ -92,7 +92,7 @@ PEERS = (
         "prefect",
         "from prefect import flow, task",
         "benchmarks.peers.prefect",
-        after=("fastapi<0.120",),  # with the newest, which pip takes by itself, the server of 3.8.8 does not start
+        after=("fastapi<0.140",),  # the server of 3.8.8 does not start with the newest, which pip would take
         command="prefect",
         slow=True,
         cannot=(

@@ -18,6 +18,7 @@ class Line:
         ratios: to each yardstick by its name, one a repetition, made within that repetition.
         ours: it is durable's.
         yardstick: others are compared with it; it is in no contest.
+        contest: False when its figure is no better for being less, as of one that syncs nothing and loses all.
         who: whose line it is, whatever the case; the name where nothing else is said.
         case: what is the same in lines that can be compared, for instance "8 in flight".
         more: what else was measured on the way, by its unit; less of it is better.
@@ -29,6 +30,7 @@ class Line:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     ours: bool = False
     yardstick: bool = False
+    contest: bool = True
     who: str = ""
     case: str = ""
     more: dict[str, list[float]] = field(default_factory=dict)
@@ -37,7 +39,7 @@ class Line:
         self.who = self.who or self.name
 
     def figures(self, unit: str) -> list[float]:
-        """Return the ratios or further figures of this name; the line's values for any other."""
+        """Return the ratios or the further figures of this name, nothing when there are none."""
         return self.ratios.get(unit) or self.more.get(unit) or []
 
 
@@ -75,7 +77,7 @@ def _better(lines: Sequence[Line], unit: str, higher: bool, values: Callable[[Li
     found = []
     for line in lines:
         rivals = [median(values(each)) for each in lines if each.ours and each.case == line.case and values(each)]
-        if line.ours or line.yardstick or not rivals or not values(line):
+        if line.ours or line.yardstick or not line.contest or not rivals or not values(line):
             continue
         own, best = median(values(line)), max(rivals) if higher else min(rivals)
         if own > best if higher else own < best:

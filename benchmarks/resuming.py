@@ -114,13 +114,13 @@ def resume_events(settings: Settings) -> Table:
 
 def _add_copies(table: Table, settings: Settings, killed: Path, script: Script, shape: str) -> None:
     with _copy(killed, killed.parent) as folder, open_store(folder / "runs.db") as store:
-        kept = store.checkpoints("run")
-    seen = f"the newest of event {kept[0].seq:,}" if kept else "none had been made"
+        checkpoints = store.checkpoints("run")
+    seen = f"the newest of event {checkpoints[0].seq:,}" if checkpoints else "none had been made"
     table.notes.append(f"{shape}: checkpoints when it was killed: {seen}.")
     tasks = settings.events // 2
     entries = [
         Entry(long_case(shape, kept), _from_copy(settings, killed, script, tasks, kept), settings.repetitions)
-        for kept in (True, False)
+        for kept in ((True, False) if checkpoints else (False,))
     ]
     series, unable = settings.turns(entries)
     table.missing |= unable

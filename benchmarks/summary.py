@@ -52,6 +52,12 @@ class Row:
     target: float | None = None
     higher_is_better: bool = False
 
+    def values(self, line: Line | None) -> list[float]:
+        """Return what is shown of somebody's line; nothing of none."""
+        if line is None:
+            return []
+        return line.figures(self.figure) if self.figure else line.values
+
     def met(self, values: Sequence[float]) -> bool:
         """Return whether a median meets the target."""
         assert self.target is not None
@@ -136,23 +142,20 @@ def _footprint_rows(settings: Settings) -> Iterator[Row]:
 
 
 def _cells(row: Row, table: Table, columns: Sequence[str], settings: Settings) -> list[str]:
-    found = {
-        line.who: line.figures(row.figure) if row.figure else line.values
-        for line in table.lines
-        if line.case == row.case
-    }
-    ours = found.get(OURS, [])
+    found = {line.who: line for line in table.lines if line.case == row.case}
+    ours = row.values(found.get(OURS))
     judged = bool(ours) and row.target is not None and settings.judged
     met = ("yes" if row.met(ours) else "no") if judged else ""
     cells = [row.work, row.unit, spread(ours), row.aim() if ours else "", met]
-    return cells + [_rival(found.get(who, []), ours, row, who) for who in columns]
+    return cells + [_rival(found.get(who), ours, row) for who in columns]
 
 
-def _rival(values: Sequence[float], ours: Sequence[float], row: Row, who: str) -> str:
-    if not values:
+def _rival(line: Line | None, ours: Sequence[float], row: Row) -> str:
+    values = row.values(line)
+    if line is None or not values:
         return ""
     shown = number(median(values))
-    if not ours or who in (RAW.name, RAW_TUNED.name):
+    if not ours or line.yardstick or not line.contest:
         return shown
     better = median(values) > median(ours) if row.higher_is_better else median(values) < median(ours)
     return f"**{shown}**" if better else shown

@@ -17,6 +17,7 @@ def execute(job: Job, count: int, name: str) -> Answer:
     """Run one flow of so many tasks, against one server for warm-up and measurement."""
     os.environ["PREFECT_HOME"] = str(Path(job.folder, "home"))
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+    os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
     from prefect import flow, task
     from prefect.task_runners import ThreadPoolTaskRunner
 
