@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -67,19 +67,19 @@ class Table:
 
     def better_than_ours(self) -> list[str]:
         """Return who has a better median than durable in the same case, by which figure, and what it survives."""
-        found = _better(self.lines, self.unit, self.higher_is_better, lambda line: line.values)
+        found = _better([(line, line.values) for line in self.lines], self.unit, self.higher_is_better)
         for unit in dict.fromkeys(unit for line in self.lines for unit in line.more):
-            found += _better(self.lines, unit, False, lambda line, unit=unit: line.more.get(unit, []))
+            found += _better([(line, line.more.get(unit, [])) for line in self.lines], unit, False)
         return found
 
 
-def _better(lines: Sequence[Line], unit: str, higher: bool, values: Callable[[Line], list[float]]) -> list[str]:
+def _better(lines: Sequence[tuple[Line, list[float]]], unit: str, higher: bool) -> list[str]:
     found = []
-    for line in lines:
-        rivals = [median(values(each)) for each in lines if each.ours and each.case == line.case and values(each)]
-        if line.ours or line.yardstick or not line.contest or not rivals or not values(line):
+    for line, values in lines:
+        rivals = [median(each) for other, each in lines if other.ours and other.case == line.case and each]
+        if line.ours or line.yardstick or not line.contest or not rivals or not values:
             continue
-        own, best = median(values(line)), max(rivals) if higher else min(rivals)
+        own, best = median(values), max(rivals) if higher else min(rivals)
         if own > best if higher else own < best:
             survives = f"; survives {line.durability}" if line.durability else ""
             found.append(f"{line.name} ({number(own)} {unit} against {number(best)}{survives})")

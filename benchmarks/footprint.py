@@ -58,8 +58,9 @@ def syncs(settings: Settings) -> Table:
         "SQLite's checkpoints of the write-ahead log sync too: that is what is above one a commit. With"
         " synchronous=NORMAL a commit syncs nothing, and only they are left.",
     ]
-    normal = {"case": NORMAL_CASE, "synchronous": "normal", "durability": NORMAL}
-    relaxed = [(replace(each, **normal), "chain") for each in (RAW, OURS)]
+    relaxed = [
+        (replace(each, case=NORMAL_CASE, synchronous="normal", durability=NORMAL), "chain") for each in (RAW, OURS)
+    ]
     cases = [*_ours_and_raw(), *relaxed, *_peers(settings)]
     sizes = settings.small // 2, settings.small
     _measure(table, settings, cases, "syncs", sizes, prefix=found.prefix, look=found.look)
