@@ -142,7 +142,8 @@ def _footprint_rows(settings: Settings) -> Iterator[Row]:
 
 
 def _cells(row: Row, table: Table, columns: Sequence[str], settings: Settings) -> list[str]:
-    found = {line.who: line for line in table.lines if line.case == row.case}
+    fits = (line for line in table.lines if line.case == row.case or (line.yardstick and not line.case))
+    found = {line.who: line for line in fits}
     ours = row.values(found.get(OURS))
     judged = bool(ours) and row.target is not None and settings.judged
     met = ("yes" if row.met(ours) else "no") if judged else ""
