@@ -35,7 +35,8 @@ PEER_NOTES = (
 )
 LARGE_NOTES = (
     "As in the table resume, a second process after SIGKILL, of the same run each time: each repetition has a copy of"
-    " the files as the kill left them. Without: its checkpoints were deleted first, so that all events are folded.",
+    " the files as the kill left them. The task before the one that is killed asks for a checkpoint. Without: all"
+    " checkpoints were deleted first, so that all events are folded.",
     "The chain's script defines all its tasks again, which is part of the time; the map's defines two.",
 )
 
@@ -96,7 +97,7 @@ def resume_events(settings: Settings) -> Table:
     tasks = settings.events // 2
     table = Table("resume-events", f"Resuming a run of {settings.events:,} events", "ms", False)
     table.notes += LARGE_NOTES
-    shapes = {"chain": Script("durable")}
+    shapes = {"chain": Script("durable", extra=("chain",))}
     if hasattr(Task, "map"):
         shapes["map"] = Script("durable", extra=("map",))
     else:
@@ -115,8 +116,9 @@ def resume_events(settings: Settings) -> Table:
 def _add_copies(table: Table, settings: Settings, killed: Path, script: Script, shape: str) -> None:
     with _copy(killed, killed.parent) as folder, open_store(folder / "runs.db") as store:
         checkpoints = store.checkpoints("run")
-    seen = f"the newest of event {checkpoints[0].seq:,}" if checkpoints else "none had been made"
-    table.notes.append(f"{shape}: checkpoints when it was killed: {seen}.")
+        made = [f"of event {each.seq:,}" for each in checkpoints]
+        events = max(seq for seq, _ in store.digests("run"))
+    table.notes.append(f"{shape}: killed at event {events:,}; checkpoints then: {', '.join(made) or 'none'}.")
     tasks = settings.events // 2
     entries = [
         Entry(long_case(shape, kept), _from_copy(settings, killed, script, tasks, kept), settings.repetitions)
