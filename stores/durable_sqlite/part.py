@@ -5,6 +5,7 @@ from __future__ import annotations
 from durable.clock import Clock
 from durable.errors import LeaseLost
 from durable_sqlite.connection import Link
+from durable_sqlite.dictionaries import Dictionaries
 from durable_sqlite.drives import Drives
 
 
@@ -13,6 +14,7 @@ class Part:
 
     _link: Link
     _drives: Drives
+    _dictionaries: Dictionaries
     _files: dict[tuple[str, int], str]
     clock: Clock
 

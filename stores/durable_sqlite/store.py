@@ -7,6 +7,7 @@ from durable.store import Store
 from durable_sqlite.address import Address
 from durable_sqlite.beside_log import Checkpoints, Inbox
 from durable_sqlite.connection import Link
+from durable_sqlite.dictionaries import Dictionaries
 from durable_sqlite.drives import Drives
 from durable_sqlite.listing import Listing
 from durable_sqlite.log import Log
@@ -30,6 +31,7 @@ class SQLiteStore(Log, Listing, Checkpoints, Inbox, Store):
         self.clock = clock
         self.address = address
         self._link = Link(address)
+        self._dictionaries = Dictionaries(self._link, clock, learning=address.dictionary)
         self._drives = Drives(address.beside("-drives"), self._link.lock)
         self._files = {}
 
