@@ -19,6 +19,7 @@ from durable.core.divergence import compare
 from durable.core.events import Event
 from durable.core.plan import Plan, make_plan
 from durable.core.results import TaskResult
+from durable.core.sizes import Sizes
 from durable.core.state import RunState
 from durable.core.transitions import RUN_ENDS, SUCCEEDED
 from durable.definition.blueprint import Blueprint
@@ -34,7 +35,7 @@ from durable.executor import LoopExecutor
 from durable.executors.threads import ThreadExecutor
 from durable.messages import CANCEL, SIGNAL, SIGNAL_ID, TERMINATE, body_of, make_message
 from durable.payloads import encode
-from durable.store import RunInfo, Store, check_run_id, default_url, open_store
+from durable.store import RunInfo, Store, check_run_id, default_url, open_store, refuse_pruned
 
 if TYPE_CHECKING:
     from durable.asynchronous import Control
@@ -117,6 +118,10 @@ class Run:
         """Yield the run's events in order, those with ``seq > after``."""
         yield from self.store.read(self.run_id, after)  # holds on to this run, and so keeps the store open
 
+    def sizes(self) -> Sizes:
+        """Return what the run takes in its store, in bytes."""
+        return self.store.sizes(self.run_id)
+
     def plan(self, workflow: Blueprint | None = None) -> Plan:
         """Say what a resume would do with each task, without doing or importing anything.
 
@@ -173,6 +178,7 @@ class Run:
         info = self.info
         if workflow is not None:
             lifecycle.check_workflow(info, workflow)
+        refuse_pruned(info)
         if info.status in ("succeeded", "cancelled") and policy is None:
             return self
         workflow = workflow or self.workflow or self._load_workflow(info)
@@ -424,7 +430,7 @@ def _new_loop() -> LoopExecutor:
 
 def _newest_open(store: Store, workflow: str) -> str:
     for info in store.runs(workflow=workflow):
-        if info.shown_status in ("interrupted", "failed", "suspended"):
+        if info.shown_status in ("interrupted", "failed", "suspended") and info.pruned is None:
             return info.run_id
     raise RunNotFound(f"no run of {workflow!r} can be resumed", hint=f"See durable runs --store {store.url}")
 

@@ -16,7 +16,7 @@ from durable.core.state import RunState
 from durable.definition.recipes import decode_fragment
 from durable.errors import LogCorrupt, RunNotFound
 from durable.payloads import Payload, decode_raw, encode_raw
-from durable.store import Checkpoint, Store
+from durable.store import Checkpoint, Store, refuse_pruned
 
 _FEW = 32
 _log = logging.getLogger("durable.engine")
@@ -50,9 +50,12 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState
 
     Raises:
         RunNotFound: there is no such run.
+        RunPruned: its events are gone.
         LogCorrupt: the log is damaged; the message names where.
     """
     info = store.run(run_id)
+    if info is not None:
+        refuse_pruned(info)
     state = _folded(store, run_id, use_checkpoints)
     if info is None or not state.seq:
         raise RunNotFound(f"there is no run {run_id!r}", hint=f"See durable runs --store {store.url}")

@@ -20,7 +20,7 @@ from durable_sqlite import blobs
 from durable_sqlite.blobs import LARGE
 from durable_sqlite.connection import Head
 from durable_sqlite.dictionaries import LONGEST, SHORTEST
-from durable_sqlite.part import Part, lease_lost
+from durable_sqlite.part import KEY, Part, lease_lost, refuse_pruned
 
 Kept = tuple[str, int | None]
 """What the run's row keeps of its last run event: the status, and when a suspended run is due."""
@@ -59,12 +59,9 @@ _CONSUME = "UPDATE inbox SET consumed = ? WHERE run = ? AND id = ?"
 _PAYLOAD = """CASE WHEN blob IS NOT NULL THEN (SELECT CAST(content AS BLOB) FROM blobs b WHERE b.blob = events.blob)
 WHEN dictionary IS NOT NULL THEN expand(payload, dictionary) ELSE CAST(payload AS BLOB) END"""
 _COLUMNS = f"seq, time, type, task_id, attempt, data, encoding, {_PAYLOAD}"
-_READ = (
-    f"SELECT {_COLUMNS} FROM events WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
-    " AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-)
+_READ = f"SELECT {_COLUMNS} FROM events WHERE run = {KEY} AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 _DIGESTS = (
-    "SELECT seq, digest FROM events WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
+    f"SELECT seq, digest FROM events WHERE run = {KEY}"
     " AND seq > ? AND seq <= ? AND digest IS NOT NULL ORDER BY seq LIMIT ?"
 )
 
@@ -161,11 +158,13 @@ class Log(Part):
             # Large payloads: few rows at a time, so that memory stays small.
             size = sum(len(row[7]) for row in rows if row[7] is not None)
             limit = min(limit * 4, _CHUNK_ROWS) if size < _CHUNK_BYTES else max(limit // 4, 1)
+        refuse_pruned(self._link, run_id)
 
     def event(self, run_id: str, seq: int) -> Event:
         """Return one event; see ``Store.event``."""
         for row in self._link.read(_READ, (run_id, seq - 1, seq, 1), run_id):
             return Event(*row)
+        refuse_pruned(self._link, run_id)
         raise RunNotFound("there is no such event", run_id=run_id, seq=seq, hint="See durable runs, durable log RUN")
 
     def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -176,6 +175,7 @@ class Log(Part):
             yield from rows
             if len(rows) < _CHUNK_ROWS:
                 return
+        refuse_pruned(self._link, run_id)
 
 
 def _head(connection: sqlite3.Connection, run_id: str, token: int) -> tuple[int, int, bytes, Kept]:

@@ -9,11 +9,11 @@ from durable_sqlite.beside_log import Checkpoints, Inbox
 from durable_sqlite.connection import Link
 from durable_sqlite.dictionaries import Dictionaries
 from durable_sqlite.drives import Drives
-from durable_sqlite.listing import Listing
 from durable_sqlite.log import Log
+from durable_sqlite.pruning import Pruning
 
 
-class SQLiteStore(Log, Listing, Checkpoints, Inbox, Store):
+class SQLiteStore(Log, Pruning, Checkpoints, Inbox, Store):
     """Logs in a SQLite file; several processes may use it at the same time.
 
     Beside the database stand ``-wal`` and ``-shm`` (SQLite's), ``-lock`` (one writer at a time) and the
