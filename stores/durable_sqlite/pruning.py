@@ -6,7 +6,6 @@ events are deleted after that, a few at a time, so that drives of other runs get
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,7 +89,7 @@ class Pruning(Listing):
         """Give space back to the file system; see ``Store.reclaim``."""
         for (run,) in self._link.read(_LEFT, ()):
             self._delete(run)
-        before = self._file_size()
+        before = self._number("page_count")
         if self._number("auto_vacuum") == 2:
             while self._number("freelist_count"):
                 with self._link.writing as connection:
@@ -105,7 +104,7 @@ class Pruning(Listing):
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {round(self._link.address.timeout * 1000)}")
-        return max(before - self._file_size(), 0)
+        return max(before - self._number("page_count"), 0) * self._number("page_size")
 
     def _delete(self, run: int) -> None:
         """Delete a run's checkpoints, messages and events, in transactions that are all short."""
@@ -124,10 +123,6 @@ class Pruning(Listing):
 
     def _number(self, pragma: str) -> int:
         return int(self._link.read(f"PRAGMA {pragma}", ())[0][0])
-
-    def _file_size(self) -> int:
-        paths = [self._link.address.beside(suffix) for suffix in ("", "-wal")]
-        return sum(os.stat(path).st_size for path in paths if os.path.exists(path))
 
     def _is_idle(self) -> bool:
         held = "SELECT host, expires, expires_monotonic, file FROM leases WHERE owner IS NOT NULL"
