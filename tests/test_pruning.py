@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,8 @@ def _workflow(name: str = "nightly") -> Workflow:
 
 
 def _run(store: Store, run_id: str, name: str = "nightly", **initial: Any) -> None:
-    try:
+    with suppress(TaskFailed):
         _workflow(name).execute(run_id=run_id, store=store, initial=initial)
-    except TaskFailed:
-        pass
 
 
 def _four(store: Store, clock: FakeClock) -> None:
@@ -121,7 +120,8 @@ def test_a_summary_stays(store: Store, clock: FakeClock) -> None:
     would = prune("n2", store=store, dry_run=True).runs[0]
     done = prune("n2", store=store)
     (run,) = done.runs
-    assert (run.run_id, run.workflow, run.status, run.tasks) == ("n2", "nightly", "failed", {"succeeded": 1, "failed": 1})
+    assert (run.run_id, run.workflow, run.status) == ("n2", "nightly", "failed")
+    assert run.tasks == {"succeeded": 1, "failed": 1}
     assert (run.created, run.ended, run.events, run.freed) == (would.created, would.ended, would.events, would.freed)
     assert would.pruned is None
     assert run.pruned == clock.now()
