@@ -16,6 +16,7 @@ from durable.core.transitions import RUN_ENDS, SUCCEEDED
 from durable.definition.blueprint import Blueprint
 from durable.engine import lifecycle
 from durable.engine.journal import Observer
+from durable.engine.members import MapValues, Results
 from durable.engine.outcome import failure, result, results
 from durable.engine.recover import load
 from durable.engine.stop import GRACE_SECONDS
@@ -48,6 +49,7 @@ class Run:
         self.workflow: Blueprint | None = None
         self._let_go = weakref.finalize(self, store.close) if owned else None
         self._kept: Run | None = None
+        self._lent = False
         self._view: RunView | None = None
         self._causes: Mapping[int, BaseException] = {}
         self._meter: Meter | None = None
@@ -83,7 +85,12 @@ class Run:
         """
         view = self.view()
         if view.state.status == SUCCEEDED:
-            return result(view.state, view)
+            found = result(view.state, view)
+            for value in [found, *(found.values() if type(found) is dict else ())]:
+                if isinstance(value, MapValues):
+                    value.keeper = self  # values are read when they are asked for: the store stays open until then
+                    self._lent = True
+            return found
         raise failure(view.state, view, self._causes, self.resume_command())
 
     @property
@@ -92,13 +99,15 @@ class Run:
         view = self.view()
         return results(view.state, view)
 
-    def task_results(self, group_id: str) -> dict[str, TaskResult]:
-        """Return the TaskResult of each member of a group, by the member's short id."""
+    def task_results(self, group_id: str) -> Mapping[str, TaskResult]:
+        """Return the TaskResult of each member of a group by its short id; of a map, each when it is asked for."""
         view = self.view()
         graph = view.state.graph
         node = graph.number(group_id)
         if not graph.is_group(node):
             raise DefinitionError(f"{group_id!r} is a task, not a group", run_id=self.run_id)
+        if node in graph.expansions.by_group:
+            return Results(view, graph.expansions.by_group[node], self)
         found = {graph.name(line[-1]): view.task_result(line) for line in graph.members[node]}
         for member in found.values():
             member.keeper = self  # values are loaded when they are asked for: the store stays open until then
@@ -293,7 +302,8 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        if not self._lent:
+            self.close()
 
     def __repr__(self) -> str:
         return f"<Run {self.run_id}>"

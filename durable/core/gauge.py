@@ -6,7 +6,7 @@ of the log only the errors that it shows, through a function that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from heapq import nlargest, nsmallest
 from itertools import compress
 
@@ -45,7 +45,10 @@ _AT_WORK = (RUNNING, WAITING, SUSPENDED)
 
 def growing(graph: Graph, group: int | None = None) -> bool:
     """Whether tasks are still being added: members to a group, or to any group."""
-    return False
+    maps = graph.expansions.by_group
+    if group is not None:
+        return group in maps and not maps[group].complete
+    return any(not expansion.complete for expansion in list(maps.values()))
 
 
 class Gauge:
@@ -185,10 +188,10 @@ class _Members:
 
     def __init__(self) -> None:
         self._looked = 0
-        self._lines: list[list[int]] | None = None
+        self._lines: Sequence[list[int]] | None = None
         self.ends: range | list[int] = range(0)
 
-    def look(self, lines: list[list[int]]) -> None:
+    def look(self, lines: Sequence[list[int]]) -> None:
         """Take note of members that have come."""
         come, known = lines[self._looked :], self.ends
         self._looked += len(come)

@@ -10,7 +10,7 @@ import msgspec
 from durable.core.digest import START, verified
 from durable.core.events import Event
 from durable.core.graph import Graph
-from durable.core.replay import opened, replay, restore
+from durable.core.replay import fragments_of, opened, replay, restore
 from durable.core.specs import Definition, Fragment
 from durable.core.state import RunState
 from durable.definition.recipes import decode_fragment
@@ -88,7 +88,7 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | N
         )
     created = store.event(run_id, 1)
     definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
-    return restore(run_id, whole, created, definition, _grown(store, run_id, whole["grown"]), read_graph)
+    return restore(run_id, whole, created, definition, _grown(store, run_id, fragments_of(whole)), read_graph)
 
 
 def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:
