@@ -36,6 +36,7 @@ from durable.core.transitions import (
     SUCCEEDED,
     SUSPENDED,
     TIMED_OUT,
+    WAITING,
 )
 
 _BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
@@ -86,13 +87,16 @@ class Frontier:
         state: the folded state; it must be advanced together with this.
         max_steps: how many attempts the run may start; None for no limit.
         default_limit: how many tasks of a group run at once when its definition does not say.
+        processes: the same for a group of worker processes; None for ``default_limit``.
     """
 
-    def __init__(self, state: RunState, max_steps: int | None = None, default_limit: int = 4) -> None:
+    def __init__(
+        self, state: RunState, max_steps: int | None = None, default_limit: int = 4, processes: int | None = None
+    ) -> None:
         self.state = state
         self.max_steps = max_steps
-        self.default_limit = default_limit
-        self.lanes = Lanes(state, default_limit)
+        self.limits = (default_limit, processes)
+        self.lanes = Lanes(state, *self.limits)
         self.timers = Timers(state)
         self.asleep: set[int] = set()
         self.rebuild()
@@ -114,7 +118,7 @@ class Frontier:
         for group, expansion in graph.expansions.by_group.items():
             self.unsettled[group] += not expansion.complete
         alone = self.lanes.alone
-        self.lanes = Lanes(state, self.default_limit)
+        self.lanes = Lanes(state, *self.limits)
         self.to_judge: dict[int, None] = {}
         self.to_open: list[int] = []
         self.to_skip: list[int] = []
@@ -177,7 +181,7 @@ class Frontier:
             event: the event, which ``apply`` has just folded into the state.
             node: what ``apply`` returned.
         """
-        take = _TAKES.get(event.type)
+        take = TAKES.get(event.type)
         if take is not None:
             take(self, node)
         elif event.type in _WAITS and node is not None:
@@ -185,7 +189,8 @@ class Frontier:
 
     def _started(self, node: int) -> None:
         self.lanes.went_live(node)
-        self.asleep.discard(node)
+        if self.asleep:
+            self.asleep.discard(node)
         if self.state.deadlines or self.state.marks:
             self.timers.started(node)
 
@@ -280,13 +285,13 @@ class Frontier:
             fire = list(self.timers.over(now))
             if fire:
                 return Decision(fire=fire)
-        nodes = self.state.nodes
         if self.to_judge:
-            groups, self.to_judge = self.to_judge, {}
+            nodes, groups, self.to_judge = self.state.nodes, self.to_judge, {}
             judge = [(group, self.unsettled[group] > 0) for group in groups if nodes[group] == RUNNING]
             if judge:
                 return Decision(judge=judge)
         if self.to_open or self.to_skip:
+            nodes = self.state.nodes
             opened = [node for node in self.to_open if nodes[node] == PENDING]
             skipped = [inner for node in self.to_skip if nodes[node] == PENDING for inner in self._whole(node)]
             self.to_open, self.to_skip = [], []
@@ -322,8 +327,10 @@ class Frontier:
 
     def _offer(self, node: int) -> None:
         """Put a node whose needs are resolved where it will be found."""
+        if self.waiting[node] or self.blocked[node]:
+            return
         status = self.state.nodes[node]
-        if self.waiting[node] or self.blocked[node] or status not in STARTABLE:
+        if status not in STARTABLE:
             return
         if status == SUSPENDED:
             if node not in self.state.woken or node not in self.asleep:
@@ -333,6 +340,8 @@ class Frontier:
             self.to_skip.append(node)
         elif self.graph.grouped[node]:
             self.to_open.append(node)
+        elif status == WAITING:
+            self.lanes.delay(node)
         else:
             self.lanes.enqueue(node)
 
@@ -360,14 +369,15 @@ class Frontier:
         return not missing or (early and missing < len(self.graph.members[group]) + (group in self.failed))
 
     def _resolve(self, node: int, *, taken: bool, offer: bool = True) -> None:
+        graph = self.graph
         chosen = self.state.taken.get(node) if self.state.taken else None
-        for target in self.graph.after[node]:
+        for target in graph.after[node]:
             self.waiting[target] -= 1
             if taken and (chosen is None or target in chosen):
                 self.taken[target] += 1
             if offer and not self.waiting[target]:
                 self._offer(target)
-        if self.graph.end_of[node] == node:
+        if graph.end_of[node] == node:
             self._member_settled(node, failed=False)
 
     def _block(self, node: int) -> None:
@@ -392,7 +402,7 @@ class Frontier:
         self.unsettled[group] -= 1
         if failed and group in self.failed:
             self.failed[group] += 1
-        spec = self.graph.group(group)
+        spec: Any = self.graph.specs[group]
         if not self.unsettled[group] or spec.decide_early or (failed and spec.fail_fast):
             self.to_judge[group] = None
 
@@ -407,7 +417,7 @@ class Frontier:
 _WAITS = frozenset({"TimerStarted", "SignalAwaited", "FeedbackRequested"})
 """Waits whose time may be limited."""
 
-_TAKES: dict[str, Callable[[Frontier, Any], None]] = {
+TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "TaskStarted": Frontier._started,
     "TaskSucceeded": Frontier._succeeded,
     "TaskIterated": Frontier._again,

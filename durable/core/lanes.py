@@ -31,21 +31,25 @@ class Lanes:
     Args:
         state: the folded state.
         default_limit: how many tasks of a group run at once when its definition does not say.
+        processes: the same for a group of worker processes; None for ``default_limit``.
 
     Attributes:
         queues: tasks that may start, by lane.
         live: tasks that run; busy: how many of them, by lane.
+        chunks: of how many tasks those are that are handed over together, by lane.
         delayed: ``(due, task)`` of tasks that back off, a heap.
         suspects: tasks whose next try is to run alone; alone: the one that does.
     """
 
-    def __init__(self, state: RunState, default_limit: int) -> None:
+    def __init__(self, state: RunState, default_limit: int, processes: int | None = None) -> None:
         graph = state.graph
         self._state = state
         self._graph = graph
         self._default_limit = default_limit
+        self._processes = processes or default_limit
         self._limits = {ROOT: 1, COROUTINES: UNLIMITED}
         self._rates: dict[int, Pace] = {}
+        self.chunks: dict[int, int] = {}
         for group in graph.members:
             self.add_group(group)
         self.queues: dict[int, deque[int]] = {}
@@ -58,16 +62,24 @@ class Lanes:
     def add_group(self, group: int) -> None:
         """Make the lane of a group."""
         spec = self._graph.group(group)
-        self._limits[group] = _limit(spec, self._default_limit)
+        self._limits[group] = _limit(spec, self._default_limit, self._processes) * spec.chunk
+        if spec.chunk > 1:
+            self.chunks[group] = spec.chunk
         if spec.rate is not None:
             self._rates[group] = Pace(spec.rate)
 
     def enqueue(self, node: int) -> None:
-        """Let a task start as soon as its lane has room, or once its back-off is over."""
-        if self._state.nodes[node] == WAITING:
-            heappush(self.delayed, (self._state.due[node], node))
+        """Let a task start as soon as its lane has room."""
+        lane = self._graph.lane[node]
+        queue = self.queues.get(lane)
+        if queue is None:
+            self.queues[lane] = deque((node,))
         else:
-            self._enqueue(node)
+            queue.append(node)
+
+    def delay(self, node: int) -> None:
+        """Let a task that backs off start once that is over."""
+        heappush(self.delayed, (self._state.due[node], node))
 
     def went_live(self, node: int) -> None:
         """Take note that a task was started."""
@@ -77,8 +89,9 @@ class Lanes:
 
     def left(self, node: int) -> None:
         """Take note that a task, if it was running, does not run any more."""
-        if node in self.live:
-            self.live.remove(node)
+        live = self.live
+        if node in live:
+            live.remove(node)
             self.busy[self._graph.lane[node]] -= 1
             if node == self.alone:
                 self.alone = None
@@ -122,35 +135,29 @@ class Lanes:
     def _room(self, lane: int) -> int:
         return self._limits[lane] - self.busy.get(lane, 0)
 
-    def _enqueue(self, node: int) -> None:
-        lane = self._graph.lane[node]
-        queue = self.queues.get(lane)
-        if queue is None:
-            self.queues[lane] = deque((node,))
-        else:
-            queue.append(node)
-
     def _awake(self, now: int) -> None:
         while self.delayed and self.delayed[0][0] <= now:
             when, node = heappop(self.delayed)
             if self._backs_off(when, node):
-                self._enqueue(node)
+                self.enqueue(node)
 
     def _backs_off(self, when: int, node: int) -> bool:
         """Whether an entry of ``delayed`` still holds."""
         return self._state.nodes[node] == WAITING and self._state.due.get(node) == when
 
     def _fill(self, lane: int, start: list[int], now: int) -> None:
-        queue = self.queues[lane]
+        queue, state = self.queues[lane], self._state
         free = self._limits[lane] - self.busy.get(lane, 0)
         if lane in self._rates:
             free = self._rates[lane].allow(min(free, len(queue)), now)
-        nodes = self._state.nodes
+        if lane in self.chunks and free < len(queue):
+            free -= free % self.chunks[lane]  # a chunk is handed over whole
+        nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()
             if nodes[node] not in STARTABLE:
                 continue  # closed meanwhile
-            if self._state.interrupted and self._suspect(node):
+            if interrupted and self._suspect(node):
                 self.suspects.append(node)
                 continue
             start.append(node)
@@ -206,7 +213,9 @@ class Pace:
         return count
 
 
-def _limit(spec: GroupSpec, default_limit: int) -> int:
+def _limit(spec: GroupSpec, default_limit: int, processes: int) -> int:
     if spec.backend == "direct":
         return 1
-    return spec.limit or (UNLIMITED if spec.backend == "asyncio" else default_limit)
+    if spec.limit:
+        return spec.limit
+    return {"asyncio": UNLIMITED, "process": processes}.get(spec.backend, default_limit)

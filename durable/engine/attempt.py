@@ -14,6 +14,7 @@ from durable.context.attempt import TaskExecutionContext
 from durable.context.current import CURRENT
 from durable.context.staged import Effects
 from durable.core.marks import Marks, copied
+from durable.core.state import RunState
 from durable.core.transitions import PENDING
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.context.port import Draft
+    from durable.core.results import ErrorRecord
     from durable.engine.asks import Asks
 
 _MANY = 64
 """Durable calls of a coroutine body that are kept before those that were awaited are let go."""
 
 _NO_MARKS: Marks = {}
-_FIRST = (1, 0, 0)
 
 
 class Member(NamedTuple):
@@ -61,22 +62,36 @@ class Attempt:
         member: what a member of a map needs besides.
 
     Attributes:
-        payload: the encoded result; error: the exception, if the body or its encoding failed.
+        payload: the encoded result; error: the exception, if the body or its encoding failed; record: the same as
+            data, if it came from another process.
         effects: what is to be committed with the result.
         ended: when the body ended, microseconds since 1970.
         post: takes the finished attempt when an executor runs it; None when it runs on the driver.
         iteration: the task's iteration, from 1; before: attempts of the iterations before it.
         marks, saved, carried: what earlier attempts recorded, as in the state.
+        over: why the attempt is over for the run; None while it is not.
+        calls: durable calls of a coroutine body, by name.
         working: calls of the user's that run inside of a coroutine body's durable calls.
-        home: what the live code has its parameters under: its id, or that of the map it is a member of.
         waits: marks that the body asked for the end of and was not given it; the driver's.
     """
 
-    __slots__ = (
-        "asks", "before", "calls", "carried", "code", "context", "effects", "ended", "error", "home", "iteration",
-        "marks", "member", "node", "number", "over", "payload", "post", "round", "saved", "task", "view", "waits",
-        "working",
-    )  # fmt: skip
+    # What most attempts never have stands in the class: setting it for each would cost more than a short body.
+    post: Callable[[Attempt], None] | None = None
+    context: TaskExecutionContext | None = None
+    payload: Payload | None = None
+    error: BaseException | None = None
+    record: ErrorRecord | None = None
+    effects: Effects | None = None
+    over: str | None = None
+    waits: Sequence[str] = ()
+    working = 0
+    calls: Sequence[tuple[str, Coroutine[Any, Any, Any]]] = ()
+    ended = 0
+    iteration, round, before = 1, 0, 0
+    marks: Marks = _NO_MARKS
+    saved = 0
+    carried: Sequence[int] = ()
+    member: Member | None = None
 
     def __init__(
         self,
@@ -88,41 +103,42 @@ class Attempt:
         asks: Asks,
         member: Member | None = None,
     ) -> None:
-        state = view.state
-        self.member = member
-        self.home = task.task_id if member is None else member.home
         self.node = node
         self.number = number
         self.task = task
+        if member is not None:
+            self.member = member
         self.code = code
         self.view = view
         self.asks = asks
-        self.post: Callable[[Attempt], None] | None = None
-        self.context: TaskExecutionContext | None = None
-        self.payload: Payload | None = None
-        self.error: BaseException | None = None
-        self.effects: Effects | None = None
-        self.over: str | None = None
-        self.waits: list[str] = []
-        self.working = 0
-        self.calls: list[tuple[str, Coroutine[Any, Any, Any]]] = []
-        self.ended = 0
-        self.iteration, self.round, self.before = state.iterations.get(node, _FIRST) if state.iterations else _FIRST
-        recorded = state.marks.get(node) if state.marks else None
-        self.marks = copied(recorded) if recorded else _NO_MARKS
-        self.saved = state.saved.get(node, 0) if state.saved else 0
-        self.carried: Sequence[int] = tuple(state.carried.get(node, ())) if state.carried else ()
+        state = view.state
+        if state.iterations or state.marks or state.saved or state.carried:
+            self._take_up(state)
+
+    def _take_up(self, state: RunState) -> None:
+        """Take what earlier attempts and iterations have left, as it is now: the state goes on."""
+        node = self.node
+        if node in state.iterations:
+            self.iteration, self.round, self.before = state.iterations[node]
+        if state.marks.get(node):
+            self.marks = copied(state.marks[node])
+        self.saved = state.saved.get(node, 0)
+        self.carried = tuple(state.carried.get(node, ()))
 
     def __call__(self) -> None:
         """Run the body, keep what came of it, and post it."""
         token = CURRENT.set(self.make_context)
         try:
-            self._keep(self._run())
+            value = self._run()
+            if value is not None or self.context is not None or self.task.route is not None:
+                self._keep(value)
         except BaseException as error:
             self._failed(error)
         finally:
             CURRENT.reset(token)
-        self._finish()
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
 
     async def coroutine(self) -> None:
         """Do the same for a body that is a coroutine, on its event loop."""
@@ -135,6 +151,37 @@ class Attempt:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
+
+    # As a call for another process.
+
+    def pack(self) -> bytes:
+        """See ``RemoteCall.pack``: the parameters are resolved here, where the run is."""
+        from durable.remote import pack_call
+
+        first, named = self._arguments()
+        return pack_call(self.task, self.view.run_id, first, named)
+
+    def answer(self, data: bytes) -> None:
+        """See ``RemoteCall.answer``."""
+        from durable.remote import read_answer
+
+        try:
+            answer = read_answer(data)
+            if answer.error is not None:
+                self.error, self.record = answer.exception(), answer.error
+            else:
+                self.payload = answer.payload
+                self._keep_effects()
+        except BaseException as error:
+            self._failed(error)
+        self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """See ``RemoteCall.fail``."""
+        self._failed(error)
         self._finish()
 
     def make_context(self) -> TaskExecutionContext:
@@ -150,6 +197,11 @@ class Attempt:
         self.over = why
         if self.context is not None:
             self.context.ended = why
+
+    @property
+    def home(self) -> str:
+        """What the live code has its parameters under: its id, or that of the map it is a member of."""
+        return self.task.task_id if self.member is None else self.member.home
 
     @property
     def cancels(self) -> str | None:
@@ -183,9 +235,8 @@ class Attempt:
 
     def made(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
         """See ``Port.made``."""
-        if len(self.calls) > _MANY:
-            self.calls = [call for call in self.calls if _unawaited(call[1])]
-        self.calls.append((name, coroutine))
+        kept = self.calls if len(self.calls) <= _MANY else [call for call in self.calls if _unawaited(call[1])]
+        self.calls = [*kept, (name, coroutine)]
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -275,6 +326,9 @@ class Attempt:
     def _keep(self, value: Any) -> None:
         if value is not None:
             self.payload = encode(value)
+        self._keep_effects()
+
+    def _keep_effects(self) -> None:
         if self.task.route is not None:
             context = self.make_context()
             context.choose(self.task.route(context))
@@ -283,21 +337,28 @@ class Attempt:
                 raise self.context.loop_error
             self.effects = self.context.effects()
 
-    def _failed(self, error: BaseException) -> None:
-        self.error = error
-        if isinstance(error, PayloadError) and error.task_id is None:
-            error.task_id, error.run_id = self.task.task_id, self.view.run_id
-
     def _finish(self) -> None:
         self.ended = self.asks.now()
         if self.post is not None:
             self.post(self)
+
+    def _failed(self, error: BaseException) -> None:
+        self.error = error
+        if isinstance(error, PayloadError) and error.task_id is None:
+            error.task_id, error.run_id = self.task.task_id, self.view.run_id
 
     def _run(self) -> Any:
         task = self.task
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
             return task.fn()
+        first, named = self._arguments()
+        return task.fn(*first, **named)
+
+    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        """The body's arguments: by position, and by name."""
+        task = self.task
+        signature = task.signature
         if self.home in self.code.unstorable:
             raise self.code.unstorable[self.home]
         given = self.iteration_arguments()
@@ -310,9 +371,9 @@ class Attempt:
         if signature.context is not None:
             named[signature.context] = self.make_context()
         if not signature.positional:
-            return task.fn(**named)
+            return [], named
         first = [named.pop(name) if name in named else signature.defaults[name] for name in signature.positional]
-        return task.fn(*first, **named)
+        return first, named
 
     def _given(self, name: str) -> bool:
         """Whether a parameter needs to be resolved; one that stays at its default does not.

@@ -48,18 +48,19 @@ class RunView:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Let readers see what these events, now committed, brought."""
+        kept = self._bytes
         for event in events:
             kind = event.type
             if kind == "TaskStarted":
                 continue
-            if kind == "TaskSucceeded" or kind in ("StepSucceeded", "TaskIterated"):
+            if kind == "TaskSucceeded":
+                payload = event.payload
+                kept[event.seq] = (event.encoding, payload)
+                self._held += _ENTRY_BYTES if payload is None else _ENTRY_BYTES + len(payload)
+            elif kind in _KEPT:
                 self._keep(event)
-            elif kind == "ChannelWritten":
-                self._keep(event)
-                _copy(event.fields["key"], self.state.channel, self.channel)
-            elif kind == "MetadataWritten":
-                self._keep(event)
-                _copy(event.fields["key"], self.state.metadata, self.metadata)
+        if self._held > CACHE_BYTES:
+            self._evict()
         self.committed = events[-1].seq
 
     def event(self, seq: int) -> Event:
@@ -161,6 +162,12 @@ class RunView:
     def _keep(self, event: Event) -> None:
         self._bytes[event.seq] = (event.encoding, event.payload)
         self._held += _ENTRY_BYTES + len(event.payload or b"")
+        if event.type == "ChannelWritten":
+            _copy(event.fields["key"], self.state.channel, self.channel)
+        elif event.type == "MetadataWritten":
+            _copy(event.fields["key"], self.state.metadata, self.metadata)
+
+    def _evict(self) -> None:
         while self._held > CACHE_BYTES:
             oldest = next(iter(self._bytes))
             self._held -= _ENTRY_BYTES + len(self._bytes.pop(oldest)[1] or b"")
@@ -189,5 +196,6 @@ def _copy(key: str, source: dict[str, Any], target: dict[str, Any]) -> None:
         target.pop(key, None)
 
 
+_KEPT = frozenset({"StepSucceeded", "TaskIterated", "ChannelWritten", "MetadataWritten"})
 _OUTCOMES = frozenset({"succeeded", "failed", "cancelled", "timed_out", "skipped"})
 _FAILURES = frozenset(STATUSES.index(name) for name in ("failed", "timed_out", "cancelled"))
