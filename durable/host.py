@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from durable.asynchronous import Control
     from durable.core.progress import Progress
 
-_progress = logging.getLogger("durable.progress")
+_INFO = 20
 
 
 def opened_store(store: Any) -> tuple[Store, bool]:
@@ -85,15 +85,16 @@ def logged(store: Store, observers: Iterable[Observer]) -> Iterator[tuple[Observ
     Yields:
         The observers that the drive is to have. When nobody wants to see such records, they are the same.
     """
-    if not _progress.isEnabledFor(logging.INFO):
+    logging = sys.modules.get("logging")  # who has not imported it wants no records; importing it costs 3 ms
+    if logging is None or not logging.getLogger("durable.progress").isEnabledFor(_INFO):
         yield tuple(observers)
         return
     from durable.progress import LOG_SECONDS, Reporter, Watch, line
 
     def say(now: Progress) -> None:
-        _progress.info("run %s: %s", now.run_id, line(now))
+        log.info("run %s: %s", now.run_id, line(now))
 
-    watch = Watch(store)
+    watch, log = Watch(store), logging.getLogger("durable.progress")
     with Reporter(watch.progress, say, store.clock, LOG_SECONDS, LOG_SECONDS):
         yield (*observers, watch.observe)
 
