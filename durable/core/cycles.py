@@ -21,10 +21,10 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
     Raises:
         DefinitionError: naming the nodes of a cycle.
     """
-    count = len(graph.ids) - begin
     if _leads_on(graph, begin):
         return
-    waits = graph.needs[begin:] + [0] * count
+    count = graph.size - begin
+    waits = [*graph.needs[begin:], *[0] * count]
     after: list[Sequence[int]] = [[target - begin for target in graph.after[begin + node]] for node in range(count)]
     after += [()] * count
     groups = {node: graph.members[begin + node] for node in range(count) if graph.grouped[begin + node]}
@@ -57,7 +57,7 @@ def _leads_on(graph: Graph, begin: int) -> bool:
         return False
     return all(
         not after or (after[0] > node and (len(after) == 1 or min(after) > node))
-        for node, after in enumerate(graph.after[begin:], begin)
+        for node, after in ((node, graph.after[node]) for node in range(begin, graph.size))
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable.context.attempt import TaskExecutionContext
 from durable.context.current import CURRENT
@@ -35,6 +35,20 @@ _NO_MARKS: Marks = {}
 _FIRST = (1, 0, 0)
 
 
+class Member(NamedTuple):
+    """What a member of a map needs that other tasks do not.
+
+    Attributes:
+        home: the map's id, under which the live code has what its members share.
+        parameter: the one that gets the item.
+        item: returns a node's item.
+    """
+
+    home: str
+    parameter: str
+    item: Callable[[int], Any]
+
+
 class Attempt:
     """A call for an executor, and after it the attempt's completion; also the port of its context.
 
@@ -44,6 +58,7 @@ class Attempt:
         code: what the task's parameters are resolved with.
         view: the run's committed data.
         asks: takes what the body wants to have recorded.
+        member: what a member of a map needs besides.
 
     Attributes:
         payload: the encoded result; error: the exception, if the body or its encoding failed.
@@ -53,12 +68,14 @@ class Attempt:
         iteration: the task's iteration, from 1; before: attempts of the iterations before it.
         marks, saved, carried: what earlier attempts recorded, as in the state.
         working: calls of the user's that run inside of a coroutine body's durable calls.
+        home: what the live code has its parameters under: its id, or that of the map it is a member of.
         waits: marks that the body asked for the end of and was not given it; the driver's.
     """
 
     __slots__ = (
-        "asks", "before", "calls", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks",
-        "node", "number", "over", "payload", "post", "round", "saved", "task", "view", "waits", "working",
+        "asks", "before", "calls", "carried", "code", "context", "effects", "ended", "error", "home", "iteration",
+        "marks", "member", "node", "number", "over", "payload", "post", "round", "saved", "task", "view", "waits",
+        "working",
     )  # fmt: skip
 
     def __init__(
@@ -69,8 +86,11 @@ class Attempt:
         code: Compiled,
         view: RunView,
         asks: Asks,
+        member: Member | None = None,
     ) -> None:
         state = view.state
+        self.member = member
+        self.home = task.task_id if member is None else member.home
         self.node = node
         self.number = number
         self.task = task
@@ -278,11 +298,13 @@ class Attempt:
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
             return task.fn()
-        if task.task_id in self.code.unstorable:
-            raise self.code.unstorable[task.task_id]
+        if self.home in self.code.unstorable:
+            raise self.code.unstorable[self.home]
         given = self.iteration_arguments()
+        if self.member is not None and self.member.parameter not in given:
+            given = {**given, self.member.parameter: self.member.item(self.node)}
         named = {name: self._argument(name) for name in signature.names if name not in given and self._given(name)}
-        own = self.code.bound.get(task.task_id)
+        own = self.code.bound.get(self.home)
         named |= task.bound if own is None else decode(own.encoding, own.data)
         named |= given
         if signature.context is not None:
@@ -323,9 +345,9 @@ class Attempt:
 
     def _source(self, name: str) -> int | None:
         """The node whose result a parameter is; a callback's first one that nothing else gives is its group's."""
-        node = self.code.upstream[self.task.task_id].get(name)
+        node = self.code.upstream[self.home].get(name)
         if node is None and self.code.chords:
-            group, free = self.code.chords.get(self.task.task_id, (None, ()))
+            group, free = self.code.chords.get(self.home, (None, ()))
             if name == next((one for one in free if one not in self.view.channel), None):
                 return group
         return node

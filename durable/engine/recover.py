@@ -11,7 +11,7 @@ from durable.core.digest import START, verified
 from durable.core.events import Event
 from durable.core.graph import Graph
 from durable.core.pausing import collections_paused
-from durable.core.replay import opened, replay, restore
+from durable.core.replay import fragments_of, opened, replay, restore
 from durable.core.specs import Definition, Fragment
 from durable.core.state import ReadGraph, RunState
 from durable.definition.recipes import decode_fragment
@@ -70,7 +70,7 @@ def encode_definition(definition: Definition) -> Payload:
 
 
 def load(store: Store, run_id: str, *, use_checkpoints: bool = True, code: Compiled | None = None) -> RunState:
-    """Return the folded state of a run.
+    """Return the folded state of a run, as it was when this was called: its driver may append meanwhile.
 
     Args:
         store: where its log is.
@@ -84,8 +84,9 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True, code: Compi
     """
     info = store.run(run_id)
     reader = GraphReader(code) if code is not None else None
+    until = info.seq if info is not None else 0
     with collections_paused():
-        state = _folded(store, run_id, use_checkpoints, reader or read_graph)
+        state = _folded(store, run_id, use_checkpoints, until, reader or read_graph)
     if reader is not None:
         reader.settle(state)
     if info is None or not state.seq:
@@ -100,12 +101,12 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True, code: Compi
     return state
 
 
-def _folded(store: Store, run_id: str, use_checkpoints: bool, reader: ReadGraph) -> RunState:
+def _folded(store: Store, run_id: str, use_checkpoints: bool, until: int, reader: ReadGraph) -> RunState:
     for checkpoint in store.checkpoints(run_id) if use_checkpoints else ():
         state = _restored(store, run_id, checkpoint, reader)
         if state is not None:
-            return _replayed(store, state, checkpoint.digest)
-    return _replayed(store, RunState(run_id, reader), START)
+            return _replayed(store, state, checkpoint.digest, until)
+    return _replayed(store, RunState(run_id, reader), START, until)
 
 
 def _restored(store: Store, run_id: str, checkpoint: Checkpoint, reader: ReadGraph) -> RunState | None:
@@ -126,7 +127,7 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint, reader: ReadGra
         )
     created = store.event(run_id, 1)
     definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
-    return restore(run_id, whole, created, definition, _grown(store, run_id, whole["grown"]), reader)
+    return restore(run_id, whole, created, definition, _grown(store, run_id, fragments_of(whole)), reader)
 
 
 def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:
@@ -138,7 +139,8 @@ def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:
     yield from (event for event in store.read(run_id, seqs[0] - 1, seqs[-1]) if event.seq in wanted)
 
 
-def _replayed(store: Store, state: RunState, digest: bytes) -> RunState:
-    after = state.seq
-    events = verified(state.run_id, store.read(state.run_id, after), store.digests(state.run_id, after), digest)
+def _replayed(store: Store, state: RunState, digest: bytes, until: int) -> RunState:
+    """Fold what follows; not what was appended since, which would be read beside digests that lack it."""
+    run_id, after = state.run_id, state.seq
+    events = verified(run_id, store.read(run_id, after, until), store.digests(run_id, after, until), digest)
     return replay(state, events)
