@@ -323,7 +323,7 @@ class Graph:
         for column, value in ((self.parent, -1), (self.end_of, -1), (self.needs, 0)):
             column += array("i", [value]) * count
         for edges_of in (self.before, self.after):
-            edges_of.update((number, []) for number in range(begin, begin + count))
+            edges_of.update({number: [] for number in range(begin, begin + count)})
         self.deadlines |= {node: spec.deadline for node, spec in enumerate(tasks, begin) if spec.deadline is not None}
         for number, group in enumerate(groups, begin + len(tasks)):
             self._add_group(number, group)
@@ -331,13 +331,18 @@ class Graph:
         for node, spec in enumerate(tasks, begin):
             if spec.coroutine and self.parent[node] < 0:
                 self.lane[node] = COROUTINES
-        index = self.index
-        for source, target in dict.fromkeys(edges):
-            if source in index and target in index:  # the usual case, without the calls
-                self._add_edge(index[source], index[target])
-            else:
-                self._add_edge(self.number(source), self.number(target))
+        self._add_edges(edges)
         refuse_cycles(self, begin)
+
+    def _add_edges(self, edges: Iterable[tuple[str, str]]) -> None:
+        index, before, after, needs, find = self.index, self.before, self.after, self.needs, dict.get
+        for source, target in dict.fromkeys(edges):
+            first, second = find(index, source, -1), find(index, target, -1)
+            if first < 0 or second < 0:  # a short id, a member of a map, or none
+                first, second = self.number(source), self.number(target)
+            after[first].append(second)
+            before[second].append(first)
+            needs[second] += 1
 
     def _refuse_twice(self) -> None:
         seen: set[str] = set()
