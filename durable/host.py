@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from durable.asynchronous import Control
     from durable.core.progress import Progress
 
-_INFO = 20
-
 
 def opened_store(store: Any) -> tuple[Store, bool]:
     """Return a store, and whether it was opened here and is to be closed here."""
@@ -85,16 +83,18 @@ def logged(store: Store, observers: Iterable[Observer]) -> Iterator[tuple[Observ
     Yields:
         The observers that the drive is to have. When nobody wants to see such records, they are the same.
     """
-    logging = sys.modules.get("logging")  # who has not imported it wants no records; importing it costs 3 ms
-    if logging is None or not logging.getLogger("durable.progress").isEnabledFor(_INFO):
+    # Who wants to see them has imported logging, which takes 3 ms.
+    logging = sys.modules.get("logging")
+    if logging is None or not logging.getLogger("durable.progress").isEnabledFor(logging.INFO):
         yield tuple(observers)
         return
+    progress_log = logging.getLogger("durable.progress")
     from durable.progress import LOG_SECONDS, Reporter, Watch, line
 
     def say(now: Progress) -> None:
-        log.info("run %s: %s", now.run_id, line(now))
+        progress_log.info("run %s: %s", now.run_id, line(now))
 
-    watch, log = Watch(store), logging.getLogger("durable.progress")
+    watch = Watch(store)
     with Reporter(watch.progress, say, store.clock, LOG_SECONDS, LOG_SECONDS):
         yield (*observers, watch.observe)
 
