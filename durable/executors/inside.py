@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
@@ -115,5 +116,5 @@ def _write(give: int, message: bytes) -> None:
 def _flush() -> None:
     """What a body has printed is not lost when the process is killed later."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
+        with suppress(Exception):  # it may be closed, replaced, or lead nowhere any more
             stream.flush()
