@@ -64,9 +64,10 @@ def _ignored(*_: object) -> None:
 def _end_with(life: int) -> None:
     """Have the kernel kill this process group when the pipe ends, where it can: a body may never let a thread look."""
     if hasattr(fcntl, "F_SETSIG"):
-        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+        with suppress(OSError):  # not every sandbox knows it; the thread that reads looks as well
+            fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _read_all(take: int, put: Callable[[bytes], None]) -> None:

