@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable.core.decide import Decision, Frontier
 from durable.core.events import encode_fields
+from durable.core.expansion import Expansion
 from durable.core.state import RunState
 from durable.core.timers import RUN
 from durable.core.transitions import INTERRUPTED, RUNNING
@@ -19,12 +20,13 @@ from durable.definition.block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.asks import Asks
-from durable.engine.attempt import Attempt
+from durable.engine.attempt import Attempt, Member
 from durable.engine.changes import end_as_asked
 from durable.engine.elsewhere import Elsewhere, Factory
 from durable.engine.ends import finish, suspend
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
+from durable.engine.items import Items
 from durable.engine.journal import Journal, Observer
 from durable.engine.recorder import Recorder
 from durable.engine.running import Running
@@ -103,6 +105,7 @@ class Drive:
         self.running.asks = self.asks
         self.journal.on_commit = self.asks.committed
         self.recorder = Recorder(self.journal, self.running, code)
+        self.items = Items(self.journal, code, self._arrived.put)
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
         self._limits = (default_limit, processes)
         self._grace = grace
@@ -166,10 +169,11 @@ class Drive:
                 if self._stopped():
                     return
             else:
-                decision = decide(now())
+                decision = decide(moment := now())
             start = decision.start
+            more = bool(decision.expand) and self.items.want(decision.expand, self.verdicts.fail)
             if start:
-                started = [self._start(node) for node in start]
+                started = [self._start(node, moment) for node in start]
                 commit()
                 if len(attempts) == 1 and decision.wake is None and self._can_inline(started[0]):
                     self._run_inline(started[0])
@@ -195,7 +199,8 @@ class Drive:
                 commit()
                 if decision.suspended and self._suspends(decision.wake):
                     continue
-            self._wait(decision.wake)
+            if not more:
+                self._wait(decision.wake)
         if self._ending is not None and state.status == RUNNING:
             end_as_asked(self.journal, self._ending, self.running.give_up)
         commit()
@@ -219,14 +224,27 @@ class Drive:
                 self.frontier.judge_later(later for later, _ in ripe[place:])
                 return
 
-    def _start(self, node: int) -> Attempt:
-        number = self.state.attempts[node] + 1
-        task_id = self.state.graph.ids[node]
-        self.journal.emit("TaskStarted", task_id, number)
-        task = self.code.tasks.get(task_id) or self._scheduled(node, task_id)
-        if self.state.graph.jumps and node < self.state.graph.static:
-            self.code.rewire(self.state.graph, node)
-        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks)
+    def _start(self, node: int, moment: int) -> Attempt:
+        code, state, journal = self.code, self.state, self.journal
+        graph, number = state.graph, state.attempts[node] + 1
+        task_id = graph.ids[node]
+        journal.emit("TaskStarted", task_id, number, None, None, moment)
+        if graph.expansions.by_group:
+            expansion = graph.expansion_of(node)
+            if expansion is not None:
+                return self._start_member(node, number, task_id, expansion)
+        task = code.tasks.get(task_id) or self._scheduled(node, task_id)
+        if graph.jumps and node < graph.static:
+            code.rewire(graph, node)
+        attempt = self.running.attempts[node] = Attempt(node, number, task, code, journal.view, self.asks)
+        return attempt
+
+    def _start_member(self, node: int, number: int, task_id: str, expansion: Expansion) -> Attempt:
+        """The attempt of a member of a map, whose task is made for it."""
+        mapped = self.code.mapped_task(self.state.graph, expansion.group)
+        task = mapped.task.instance(task_id, mapped.task.bound)
+        member = Member(expansion.name, mapped.parameter, self.items.item)
+        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks, member)
         self.running.attempts[node] = attempt
         return attempt
 
@@ -246,13 +264,13 @@ class Drive:
 
     def _can_inline(self, attempt: Attempt) -> bool:
         """Whether a body may run on the driver: nothing else needs the driver meanwhile."""
-        task = attempt.task
+        task, running, graph = attempt.task, self.running, self.state.graph
         if task.coroutine or task.timeout is not None or not self.inlines:
             return False
-        if self.running.timed and self.running.next_deadline() is not None:
+        if running.timed and running.next_deadline() is not None:
             return False
-        group = self.state.graph.parent[attempt.node]
-        return group < 0 or self.state.graph.group(group).backend == "direct"
+        group = graph.parent[attempt.node]
+        return group < 0 or graph.group(group).backend == "direct"
 
     def _run_inline(self, attempt: Attempt) -> None:
         self._inline = True
@@ -263,7 +281,7 @@ class Drive:
         finally:
             self._inline = False
         self.recorder.completed(attempt)
-        if isinstance(attempt.error, BrokenOff) and self._signals.received is None:
+        if attempt.error is not None and isinstance(attempt.error, BrokenOff) and self._signals.received is None:
             self._told("stop", "the drive around it was stopped")  # a run inside a task's body
 
     # Waiting.
@@ -291,6 +309,7 @@ class Drive:
         queue, running = self._arrived, self.running.attempts
         if queue.empty():
             idle = not running or (len(self.asks.held) >= len(running) and self.asks.holding.issuperset(running))
+            idle = idle and not self.items.reading
             item = self.clock.take(queue, self._patience(wake), idle=idle)
         else:
             item = queue.get()
@@ -309,15 +328,14 @@ class Drive:
             self.asks.settle()
 
     def _take(self, item: Any) -> None:
-        if item is None:
-            return
         if type(item) is Attempt:
-            broken_off = isinstance(item.error, BrokenOff) and self.running.attempts.get(item.node) is item
+            error = item.error
+            broken_off = isinstance(error, BrokenOff) and self.running.attempts.get(item.node) is item
             if self.state.status == RUNNING:
                 self.recorder.completed(item)
             if broken_off:
                 self._told("stop", "a coroutine was cancelled from outside")
-        else:
+        elif item is not None:
             self._told(*item)
 
     def _patience(self, wake: int | None) -> float | None:
@@ -339,6 +357,9 @@ class Drive:
         """Take what a body, or somebody outside of the drive, asked for."""
         if what == "ask":
             self.asks.take(detail)
+        elif what == "members":
+            group, read = detail
+            self.items.take(group, read, self.verdicts.fail)
         elif what == "stop" and self._stopping is None:
             self._stopping = self.recorder.stopping = detail
             self._stop_by = self.clock.monotonic() + self._grace

@@ -5,8 +5,7 @@ What may happen to a run, given its recorded status, is decided here; the drivin
 
 from __future__ import annotations
 
-import logging
-import secrets
+import os
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -31,7 +30,7 @@ from durable.engine.leased import leased
 from durable.engine.recover import encode_definition, load, read_graph
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
-from durable.errors import DefinitionError, DivergenceError, RunAlreadyDriven, RunConflict
+from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
 from durable.executor import Executor, LoopExecutor
 from durable.messages import CANCEL, TERMINATE, make_message
 from durable.payloads import Payload
@@ -40,8 +39,6 @@ from durable.store import Lease, Message, RunInfo, Store
 _ENDS_AS = {CANCEL: "RunCancelled", TERMINATE: "RunSucceeded"}
 
 _FOUND = {INTERRUPTED: "stopped", SUSPENDED: "suspended"}
-
-_log = logging.getLogger("durable.engine")
 
 
 class Host(msgspec.Struct):
@@ -121,7 +118,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
             _check_same(store, info, request, writes)
             if _rests(host, info):
                 return Ended()
-            state = load(store, run_id)
+            state = load(store, run_id, code=code)
             drive = _drive(host, lease, state, code)
             _continue(drive.journal, lease, code, {}, accept=False)
         ended = _driven(host, drive)
@@ -141,16 +138,16 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
     """Go on with an interrupted run, or open a failed one again; a succeeded or cancelled one is left alone."""
     store = host.store
     with leased(store, run_id) as lease:
-        state = load(store, run_id)
-        if state.status == SUSPENDED and policy is None:
-            info = store.run(run_id)
-            if info is not None and _rests(host, info):
-                return Ended()
+        info = store.run(run_id)
+        code = None if info is None or _rests(host, info) else _compiled_ahead(store, run_id, workflow)
+        state = load(store, run_id, code=code)
+        if state.status == SUSPENDED and policy is None and info is not None and _rests(host, info):
+            return Ended()
         if state.status in (SUCCEEDED, CANCELLED):
             if policy is not None and not _was_rejudged(store, run_id, make_policy(policy).describe()):
                 raise DefinitionError(f"the run {state.status_name}: there is nothing to judge again", run_id=run_id)
             return Ended()
-        code = compile_for(state, workflow)
+        code = code or compile_for(state, workflow)
         drive = _drive(host, lease, state, code)
         resumed = state.status == FAILED
         if resumed:
@@ -186,7 +183,7 @@ def end(store: Store, run_id: str, kind: str, asked: Asked, payload: Payload | N
     if info is not None and info.status in RUN_ENDS.values():
         return False
     message = make_message(
-        secrets.token_hex(8), kind, store.clock.now(), payload=payload, actor=asked["actor"], reason=asked["reason"]
+        os.urandom(8).hex(), kind, store.clock.now(), payload=payload, actor=asked["actor"], reason=asked["reason"]
     )
     store.send(run_id, message)
     return _record_end(store, run_id, message)
@@ -200,7 +197,9 @@ def _record_end(store: Store, run_id: str, message: Message) -> bool:
                 return store.event(run_id, state.seq).type == _ENDS_AS[message.kind]
             end_as_asked(Journal(store, lease, state, RunView(store, state)), message)
     except RunAlreadyDriven:
-        _log.info("run %s is driven now; its driver was told to end it", run_id)
+        import logging  # 3 ms, for what hardly ever happens
+
+        logging.getLogger("durable.engine").info("run %s is driven now; its driver was told to end it", run_id)
     return True
 
 
@@ -227,6 +226,14 @@ def compile_for(state: RunState, workflow: Blueprint) -> Compiled:
     """Compile a workflow as the run began it: from the same start."""
     assert state.created is not None
     return Compiled(workflow, state.created.fields.get("start"))
+
+
+def _compiled_ahead(store: Store, run_id: str, workflow: Blueprint) -> Compiled | None:
+    """Compile before the log is read, which then need not make the same graph again; None if that cannot be done."""
+    try:
+        return Compiled(workflow, store.event(run_id, 1).fields.get("start"))
+    except (DurableError, msgspec.MsgspecError):
+        return None  # the log may be damaged: first it is read, and verified
 
 
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
@@ -282,7 +289,9 @@ def _check_divergence(state: RunState, code: Compiled, accept: bool) -> None:
             run_id=state.run_id,
         )
     for line in found.reported:
-        _log.info("run %s: %s", state.run_id, line)
+        import logging  # 3 ms, for what hardly ever happens
+
+        logging.getLogger("durable.engine").info("run %s: %s", state.run_id, line)
 
 
 def _follow(journal: Journal, code: Compiled, accept: bool, asked: Asked) -> None:

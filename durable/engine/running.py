@@ -5,7 +5,7 @@ It records nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ class Running:
         attempts: by task number.
         asks: what their bodies wait for; set by the drive.
         cancelling: an attempt that was given up after its body had asked for the run to be cancelled.
+        timed: empty unless something that runs, or ran lately, has a deadline.
     """
 
     asks: Asks
@@ -57,6 +58,7 @@ class Running:
         self._loop: LoopExecutor | None = None
         self._making = Lock()
         self._deadlines = Deadlines()
+        self.timed: Sized = self._deadlines.heap
 
     def submit(self, attempt: Attempt, post: Callable[[Attempt], None]) -> None:
         """Let an attempt run off the driver, at once.
@@ -101,7 +103,9 @@ class Running:
         if self.attempts.get(attempt.node) is not attempt:
             return False
         del self.attempts[attempt.node]
-        attempt.end("it returned")
+        attempt.over = "it returned"  # before the context is looked at, as in end()
+        if attempt.context is not None:
+            attempt.end("it returned")
         if self.asks.held:
             self.asks.drop(attempt)
         return True
@@ -116,11 +120,6 @@ class Running:
                 self.cancelling = attempt
             if attempt.post is not None:
                 self._executor_of(attempt).abandon(attempt)
-
-    @property
-    def timed(self) -> bool:
-        """Whether something that runs, or ran lately, has a deadline."""
-        return bool(self._deadlines)
 
     def next_deadline(self) -> float | None:
         """When the next attempt or group runs out of time, in seconds on the monotonic clock."""
