@@ -32,11 +32,14 @@ def opened_store(store: Any) -> tuple[Store, bool]:
 def make_host(
     store: Store, observers: Iterable[Observer], grace: float, wait: bool, control: Control | None = None
 ) -> lifecycle.Host:
-    """Say where and how a run is driven: on this thread, its bodies in threads and on an event loop.
+    """Say where and how a run is driven: on this thread, its bodies in threads, processes and on an event loop.
 
     Args:
         store, observers, grace, wait: as in ``lifecycle.Host``.
         control: of a caller that awaits the run; its loop has the coroutines.
+
+    Raises:
+        DefinitionError: this process only loads the file so that it can run bodies of it.
     """
     if is_loading_for_worker():
         raise DefinitionError(
