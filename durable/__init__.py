@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         MinSuccessRatePolicy,
         StrictGroupPolicy,
     )
+    from durable.core.progress import Progress
     from durable.core.results import ErrorRecord, TaskResult
     from durable.core.retry import RetryPolicy
     from durable.definition.classes import Edge, WorkflowDefinition
@@ -100,6 +101,7 @@ _HOMES = {
         "AllOf", "AtLeastNGroupPolicy", "BestEffortGroupPolicy", "CriticalGroupPolicy", "FirstSuccessPolicy",
         "GroupExecutionPolicy", "MaxFailuresPolicy", "MinSuccessRatePolicy", "StrictGroupPolicy",
     ),
+    "durable.core.progress": ("Progress",),
     "durable.core.results": ("ErrorRecord", "TaskResult"),
     "durable.core.retry": ("RetryPolicy",),
     "durable.definition.expressions": ("Chain", "chain"),
@@ -129,12 +131,12 @@ __all__ = [
     "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore", "GroupExecutionPolicy",
     "IllegalTransition", "InvalidRunId", "LeaseLost", "LocalExecutionEngine", "LogCorrupt", "MaxFailuresPolicy",
     "MinSuccessRatePolicy", "NoEdgeTaken", "OpenRequest", "ParallelGroup", "ParallelGroupError", "PayloadError",
-    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Prompt", "PromptError", "PromptNotFound", "RaceGroup",
-    "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo", "RunInterrupted",
-    "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt",
-    "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy",
-    "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult", "TaskTimedOut",
-    "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
+    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Progress", "Prompt", "PromptError", "PromptNotFound",
+    "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo",
+    "RunInterrupted", "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy",
+    "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
+    "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult",
+    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
     "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__", "chain", "current_context",
     "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
 ]  # fmt: skip

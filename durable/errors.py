@@ -54,6 +54,10 @@ class UnresolvedParameter(DefinitionError):
     """A task's parameter has no bound value, upstream, channel key or default."""
 
 
+class DuplicateKey(DefinitionError):
+    """Two items of a map have the same key, so that their members could not be told apart."""
+
+
 class InvalidRunId(DurableError, ValueError):
     """A run id that is empty, too long, or holds characters that are not safe in paths and logs."""
 
@@ -223,7 +227,9 @@ class ParallelGroupError(DurableError):
     ) -> None:
         self.group_id = group_id
         self.failed_tasks = list(failed_tasks)
-        self.successful_tasks = list(successful_tasks)
+        # The members of a map are not copied: there may be a million of them.
+        copied = isinstance(successful_tasks, (list, tuple)) or not isinstance(successful_tasks, Sequence)
+        self.successful_tasks: Sequence[str] = list(successful_tasks) if copied else successful_tasks
         super().__init__(message, run_id=run_id, hint=hint)
 
 

@@ -21,8 +21,8 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
     Raises:
         DefinitionError: naming the nodes of a cycle.
     """
-    count = len(graph.ids) - begin
-    waits = graph.needs[begin:] + [0] * count
+    count = graph.size - begin
+    waits = [*graph.needs[begin:], *[0] * count]
     after: list[Sequence[int]] = [[target - begin for target in graph.after[begin + node]] for node in range(count)]
     after += [()] * count
     groups = {node: graph.members[begin + node] for node in range(count) if graph.grouped[begin + node]}

@@ -211,6 +211,18 @@ EVENTS: dict[str, EventKind] = {
         {"count": "how many tasks"},
         "the tasks, groups and edges, as JSON",
     ),
+    "MembersAdded": EventKind(
+        "value",
+        "Members of a map were made of items, before any of them starts.",
+        {
+            "count": "how many",
+            "keys": "of each, if they have keys",
+            "digest": "of the items, as they were read",
+            "last": "whether there will be no more",
+            "sources": "the events whose values the items are, if they are not in the payload",
+        },
+        "the items, if no other event has them",
+    ),
     "StepSucceeded": EventKind(
         "value",
         "A step inside a body returned; a later attempt gets the recorded value.",

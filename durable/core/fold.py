@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from durable.core import channel
 from durable.core.events import LOG_FORMAT, Event
-from durable.core.fold_growth import definition_changed, tasks_scheduled
+from durable.core.fold_growth import definition_changed, members_added, tasks_scheduled
 from durable.core.fold_marks import FOLDS as MARK_FOLDS
 from durable.core.fold_marks import forget
 from durable.core.graph import Graph
@@ -338,6 +338,7 @@ FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "RunCancelled": _move_run,
     "DefinitionChanged": definition_changed,
     "TasksScheduled": tasks_scheduled,
+    "MembersAdded": members_added,
     "TaskStarted": _task_started,
     "TaskSucceeded": _task_succeeded,
     "TaskIterated": _task_iterated,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
+from math import ceil
 
 from durable.core.graph import COROUTINES, ROOT
 from durable.core.specs import GroupSpec
@@ -16,6 +17,9 @@ from durable.core.state import RunState
 from durable.core.transitions import INTERRUPTED, PENDING, SUSPENDED, WAITING
 
 UNLIMITED = 1 << 30
+
+_CATCH_UP = 50_000
+"""Microseconds of starts that a paced lane catches up with after the driver was busy."""
 
 STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING, SUSPENDED})
 """Statuses from which a task starts."""
@@ -41,6 +45,7 @@ class Lanes:
         self._graph = graph
         self._default_limit = default_limit
         self._limits = {ROOT: 1, COROUTINES: UNLIMITED}
+        self._rates: dict[int, Pace] = {}
         for group in graph.members:
             self.add_group(group)
         self.queues: dict[int, deque[int]] = {}
@@ -52,7 +57,10 @@ class Lanes:
 
     def add_group(self, group: int) -> None:
         """Make the lane of a group."""
-        self._limits[group] = _limit(self._graph.group(group), self._default_limit)
+        spec = self._graph.group(group)
+        self._limits[group] = _limit(spec, self._default_limit)
+        if spec.rate is not None:
+            self._rates[group] = Pace(spec.rate)
 
     def enqueue(self, node: int) -> None:
         """Let a task start as soon as its lane has room."""
@@ -95,7 +103,7 @@ class Lanes:
         if self.alone is None:
             if self.queues:
                 for lane in list(self.queues):
-                    self._fill(lane, start)
+                    self._fill(lane, start, now)
             if self.suspects and not start and not self.live:
                 self._start_suspect(start)
         if allowed is not None and len(start) > allowed:
@@ -103,13 +111,23 @@ class Lanes:
         return start
 
     def wake(self) -> int | None:
-        """When the next back-off is over, microseconds since 1970; None when nothing backs off."""
+        """When the next back-off is over, or a paced task may start, microseconds since 1970; None for never."""
+        found = [pace.free for lane, pace in self._rates.items() if lane in self.queues and self._room(lane)]
         while self.delayed:
             when, node = self.delayed[0]
             if self._backs_off(when, node):
-                return when
+                found.append(when)
+                break
             heappop(self.delayed)
-        return None
+        return min(found, default=None)
+
+    @property
+    def timed(self) -> bool:
+        """Whether time may let something start."""
+        return bool(self.delayed or self._rates)
+
+    def _room(self, lane: int) -> int:
+        return self._limits[lane] - self.busy.get(lane, 0)
 
     def _awake(self, now: int) -> None:
         while self.delayed and self.delayed[0][0] <= now:
@@ -121,9 +139,11 @@ class Lanes:
         """Whether an entry of ``delayed`` still holds."""
         return self._state.nodes[node] == WAITING and self._state.due.get(node) == when
 
-    def _fill(self, lane: int, start: list[int]) -> None:
+    def _fill(self, lane: int, start: list[int], now: int) -> None:
         queue, state = self.queues[lane], self._state
         free = self._limits[lane] - self.busy.get(lane, 0)
+        if self._rates and lane in self._rates:
+            free = self._rates[lane].allow(min(free, len(queue)), now)
         nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()
@@ -157,6 +177,32 @@ class Lanes:
                 self.alone = None
             self.queues.setdefault(self._graph.lane[node], deque()).appendleft(node)
         del start[allowed:]
+
+
+class Pace:
+    """At most so many starts in a second, evenly spaced; what was missed is caught up with a little at a time.
+
+    Args:
+        rate: starts in a second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._gap = 1e6 / rate
+        self._next = 0.0
+
+    @property
+    def free(self) -> int:
+        """When the next start is allowed."""
+        return ceil(self._next)
+
+    def allow(self, wanted: int, now: int) -> int:
+        """Return how many of the wanted starts are allowed now, and count them."""
+        if not self._next or self._next > now + self._gap:  # the first, or the clock was set back
+            self._next = now
+        self._next = max(self._next, now - _CATCH_UP)
+        count = min(wanted, int((now - self._next) // self._gap) + 1) if now >= self._next else 0
+        self._next += count * self._gap
+        return count
 
 
 def _limit(spec: GroupSpec, default_limit: int) -> int:

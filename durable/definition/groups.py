@@ -54,6 +54,7 @@ class ParallelGroup(Linkable):
     __slots__ = (
         "backend",
         "callback",
+        "chunk",
         "decide_early",
         "fail_fast",
         "limit",
@@ -61,6 +62,7 @@ class ParallelGroup(Linkable):
         "name",
         "plain",
         "policy",
+        "rate",
         "route",
         "timeout",
     )
@@ -78,6 +80,8 @@ class ParallelGroup(Linkable):
         self.callback = callback
         self.backend = CoordinationBackend.THREADING
         self.limit: int | None = None
+        self.rate: float | None = None
+        self.chunk = 1
         self.policy: GroupExecutionPolicy = make_policy(None)
         self.timeout: float | None = None
         self.fail_fast = False
@@ -123,6 +127,8 @@ class ParallelGroup(Linkable):
         timeout: float | None = None,
         fail_fast: bool | None = None,
         decide_early: bool | None = None,
+        rate_limit: float | None = None,
+        chunk_size: int | None = None,
     ) -> Self:
         """Say how the group runs and how it is judged; changes the group and returns it.
 
@@ -135,6 +141,9 @@ class ParallelGroup(Linkable):
             timeout: seconds from the group's start until its unfinished members are timed out.
             fail_fast: judge as soon as failure is certain; what still runs is cancelled.
             decide_early: judge as soon as either outcome is certain.
+            rate_limit: how many attempts may start in a second.
+            chunk_size: how many members are handed over to the backend at once, for very short bodies; each is
+                still recorded by itself, but those behind the first count as started while they wait for it.
 
         Raises:
             DefinitionError: a value that cannot be.
@@ -156,6 +165,14 @@ class ParallelGroup(Linkable):
             self.policy = make_policy(policy if policy is not None else handler)
         if timeout is not None:
             self.timeout = check_seconds("timeout", timeout, self.task_id)
+        if rate_limit is not None:
+            if isinstance(rate_limit, bool) or not isinstance(rate_limit, (int, float)) or not 0 < rate_limit < 1e6:
+                raise DefinitionError(f"rate_limit is a positive number of starts in a second, not {rate_limit!r}")
+            self.rate = float(rate_limit)
+        if chunk_size is not None:
+            if isinstance(chunk_size, bool) or not isinstance(chunk_size, int) or chunk_size < 1:
+                raise DefinitionError(f"chunk_size is a number of members from 1, not {chunk_size!r}")
+            self.chunk = chunk_size
         self.fail_fast = self.fail_fast if fail_fast is None else fail_fast
         self.decide_early = self.decide_early if decide_early is None else decide_early
         self.settle()
@@ -183,7 +200,7 @@ class ParallelGroup(Linkable):
             found = run.task_results(self.task_id)
             for result in found.values():
                 result.load()  # the store may be closed after this
-            return found
+            return dict(found)
 
     def __repr__(self) -> str:
         return f"<ParallelGroup {self.task_id}>"
@@ -218,6 +235,8 @@ class RaceGroup(ParallelGroup):
         timeout: float | None = None,
         fail_fast: bool | None = None,
         decide_early: bool | None = None,
+        rate_limit: float | None = None,
+        chunk_size: int | None = None,
     ) -> Self:
         """Say how the race runs; changes it and returns it. See ``ParallelGroup.with_execution``.
 
@@ -231,7 +250,14 @@ class RaceGroup(ParallelGroup):
                 f"the race {self.task_id!r} takes no {' or '.join(given)}: its first success decides",
                 hint="For another rule use a ParallelGroup",
             )
-        super().with_execution(backend, backend_config, max_concurrent=max_concurrent, timeout=timeout)
+        super().with_execution(
+            backend,
+            backend_config,
+            max_concurrent=max_concurrent,
+            timeout=timeout,
+            rate_limit=rate_limit,
+            chunk_size=chunk_size,
+        )
         return self
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
 from durable.definition.block import open_block
@@ -16,6 +16,9 @@ from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Linkable
 from durable.definition.signature import Signature, signature_of
 from durable.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from durable.definition.maps import Items, MapGroup
 
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200
 """Flags of the code of ``async def``, without and with ``yield``."""
@@ -110,6 +113,34 @@ class Task(Linkable, Generic[F]):
                 hint=f"It takes: {', '.join(signature.names) or 'none'}",
             )
         return self.instance(self.task_id if task_id is None else check_id(task_id), {**self.bound, **bound})
+
+    def map(
+        self,
+        items: Items,
+        key: Callable[[Any], Any] | None = None,
+        *,
+        name: str | None = None,
+        callback: Task[Any] | None = None,
+    ) -> MapGroup:
+        """Return a group with one member for each item; the item is the first parameter that nothing else gives.
+
+        Members are recorded while the items are read, a window at a time, so that there may be more items
+        than fit into memory.
+
+        Args:
+            items: an iterable, a function that returns one, or a task or group whose result is gone over
+                (of a group: its members' values, under their names).
+            key: names a member by its item, with a text or a number that no other item has; without it
+                members are told apart by position, and items that are read again must be the same.
+            name: the group's id; the task's when left out.
+            callback: a task that runs once after the verdict.
+
+        Raises:
+            DefinitionError: items that cannot be gone over.
+        """
+        from durable.definition.maps import MapGroup  # a group is made of tasks
+
+        return MapGroup(self, items, key, name, callback)
 
     def instance(self, task_id: str, bound: Mapping[str, Any]) -> Task[F]:
         """Return the same task with another id and other bound arguments, unchecked."""

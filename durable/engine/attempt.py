@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable.context.attempt import TaskExecutionContext
 from durable.context.current import CURRENT
@@ -35,6 +35,20 @@ _MANY = 64
 _NO_MARKS: Marks = {}
 
 
+class Member(NamedTuple):
+    """What a member of a map needs that other tasks do not.
+
+    Attributes:
+        home: the map's id, under which the live code has what its members share.
+        parameter: the one that gets the item.
+        item: returns a node's item.
+    """
+
+    home: str
+    parameter: str
+    item: Callable[[int], Any]
+
+
 class Attempt:
     """A call for an executor, and after it the attempt's completion; also the port of its context.
 
@@ -44,6 +58,7 @@ class Attempt:
         code: what the task's parameters are resolved with.
         view: the run's committed data.
         asks: takes what the body wants to have recorded.
+        member: what a member of a map needs besides.
 
     Attributes:
         payload: the encoded result; error: the exception, if the body or its encoding failed.
@@ -73,6 +88,7 @@ class Attempt:
     marks: Marks = _NO_MARKS
     saved = 0
     carried: Sequence[int] = ()
+    member: Member | None = None
 
     def __init__(
         self,
@@ -82,6 +98,7 @@ class Attempt:
         code: Compiled,
         view: RunView,
         asks: Asks,
+        member: Member | None = None,
     ) -> None:
         self.node = node
         self.number = number
@@ -89,6 +106,8 @@ class Attempt:
         self.code = code
         self.view = view
         self.asks = asks
+        if member is not None:
+            self.member = member
         state = view.state
         if state.iterations or state.marks or state.saved or state.carried:
             self._take_up(state)
@@ -114,9 +133,7 @@ class Attempt:
             self._failed(error)
         finally:
             CURRENT.reset(token)
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
+        self._finish()
 
     async def coroutine(self) -> None:
         """Do the same for a body that is a coroutine, on its event loop."""
@@ -129,9 +146,7 @@ class Attempt:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
+        self._finish()
 
     def make_context(self) -> TaskExecutionContext:
         """Return the attempt's context, made when it is first asked for."""
@@ -146,6 +161,11 @@ class Attempt:
         self.over = why
         if self.context is not None:
             self.context.ended = why
+
+    @property
+    def home(self) -> str:
+        """What the live code has its parameters under."""
+        return self.task.task_id if self.member is None else self.member.home
 
     @property
     def cancels(self) -> str | None:
@@ -283,16 +303,23 @@ class Attempt:
         if isinstance(error, PayloadError) and error.task_id is None:
             error.task_id, error.run_id = self.task.task_id, self.view.run_id
 
+    def _finish(self) -> None:
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
+
     def _run(self) -> Any:
         task = self.task
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
             return task.fn()
-        if task.task_id in self.code.unstorable:
-            raise self.code.unstorable[task.task_id]
+        if self.home in self.code.unstorable:
+            raise self.code.unstorable[self.home]
         given = self.iteration_arguments()
+        if self.member is not None and self.member.parameter not in given:
+            given = {**given, self.member.parameter: self.member.item(self.node)}
         named = {name: self._argument(name) for name in signature.names if name not in given and self._given(name)}
-        own = self.code.bound.get(task.task_id)
+        own = self.code.bound.get(self.home)
         named |= task.bound if own is None else decode(own.encoding, own.data)
         named |= given
         if signature.context is not None:
@@ -333,9 +360,9 @@ class Attempt:
 
     def _source(self, name: str) -> int | None:
         """The node whose result a parameter is; a callback's first one that nothing else gives is its group's."""
-        node = self.code.upstream[self.task.task_id].get(name)
+        node = self.code.upstream[self.home].get(name)
         if node is None and self.code.chords:
-            group, free = self.code.chords.get(self.task.task_id, (None, ()))
+            group, free = self.code.chords.get(self.home, (None, ()))
             if name == next((one for one in free if one not in self.view.channel), None):
                 return group
         return node

@@ -151,7 +151,7 @@ def end_run(
         give_up: lets go of a running attempt.
     """
     why = "the run was cancelled" if event == "RunCancelled" else "the run was ended early"
-    close_nodes(journal, range(len(journal.state.nodes)), why, give_up)
+    close_nodes(journal, journal.state.having(*UNFINISHED), why, give_up)
     journal.emit(event, data=encode_fields(fields), payload=payload)
 
 
@@ -178,7 +178,9 @@ def take_over(journal: Journal, fields: Mapping[str, str | None], *, counted: bo
     state = journal.state
     journal.emit("RunContinued", data=encode_fields(fields))
     data = encode_fields({"counted": counted})
-    for node in state.graph.task_nodes():
+    for node in state.having(RUNNING, INTERRUPTED):
+        if state.graph.is_group(node):
+            continue
         if state.nodes[node] == RUNNING:
             journal.emit("TaskInterrupted", state.graph.ids[node], state.attempts[node], data)
         if state.nodes[node] == INTERRUPTED and state.spent.get(node, 0) >= state.graph.attempt_limit(node):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable.core.decide import Decision, Frontier
 from durable.core.events import encode_fields
+from durable.core.expansion import Expansion
 from durable.core.state import RunState
 from durable.core.timers import RUN
 from durable.core.transitions import INTERRUPTED, RUNNING
@@ -19,11 +20,12 @@ from durable.definition.block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.asks import Asks
-from durable.engine.attempt import Attempt
+from durable.engine.attempt import Attempt, Member
 from durable.engine.changes import end_as_asked
 from durable.engine.ends import finish, suspend
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
+from durable.engine.items import Items
 from durable.engine.journal import Journal, Observer
 from durable.engine.recorder import Recorder
 from durable.engine.running import Running
@@ -98,6 +100,7 @@ class Drive:
         self.running.asks = self.asks
         self.journal.on_commit = self.asks.committed
         self.recorder = Recorder(self.journal, self.running, code)
+        self.items = Items(self.journal, code, self._arrived.put)
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
         self._default_limit = default_limit
         self._grace = grace
@@ -163,6 +166,7 @@ class Drive:
             else:
                 decision = decide(moment := now())
             start = decision.start
+            more = bool(decision.expand) and self.items.want(decision.expand, self.verdicts.fail)
             if start:
                 started = [self._start(node, moment) for node in start]
                 commit()
@@ -190,7 +194,8 @@ class Drive:
                 commit()
                 if decision.suspended and self._suspends(decision.wake):
                     continue
-            self._wait(decision.wake)
+            if not more:
+                self._wait(decision.wake)
         if self._ending is not None and state.status == RUNNING:
             end_as_asked(self.journal, self._ending, self.running.give_up)
         commit()
@@ -219,10 +224,23 @@ class Drive:
         graph, number = state.graph, state.attempts[node] + 1
         task_id = graph.ids[node]
         journal.emit("TaskStarted", task_id, number, None, None, moment)
+        if graph.expansions:
+            expansion = graph.expansion_of(node)
+            if expansion is not None:
+                return self._start_member(node, number, task_id, expansion)
         task = code.tasks.get(task_id) or self._scheduled(node, task_id)
         if graph.jumps and node < graph.static:
             code.rewire(graph, node)
         attempt = self.running.attempts[node] = Attempt(node, number, task, code, journal.view, self.asks)
+        return attempt
+
+    def _start_member(self, node: int, number: int, task_id: str, expansion: Expansion) -> Attempt:
+        """The attempt of a member of a map, whose task is made for it."""
+        mapped = self.code.mapped_task(self.state.graph, expansion.group)
+        task = mapped.task.instance(task_id, mapped.task.bound)
+        member = Member(expansion.name, mapped.parameter, self.items.item)
+        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks, member)
+        self.running.attempts[node] = attempt
         return attempt
 
     def _scheduled(self, node: int, task_id: str) -> Task[Any]:
@@ -286,6 +304,7 @@ class Drive:
         queue, running = self._arrived, self.running.attempts
         if queue.empty():
             idle = not running or (len(self.asks.held) >= len(running) and self.asks.holding.issuperset(running))
+            idle = idle and not self.items.reading
             item = self.clock.take(queue, self._patience(wake), idle=idle)
         else:
             item = queue.get()
@@ -333,6 +352,9 @@ class Drive:
         """Take what a body, or somebody outside of the drive, asked for."""
         if what == "ask":
             self.asks.take(detail)
+        elif what == "members":
+            group, read = detail
+            self.items.take(group, read, self.verdicts.fail)
         elif what == "stop" and self._stopping is None:
             self._stopping = detail
             self._stop_by = self.clock.monotonic() + self._grace

@@ -12,9 +12,9 @@ from durable.core.events import encode_fields
 from durable.core.marks import TIMER, find
 from durable.core.transitions import ENDED, PENDING
 from durable.definition.compile import Compiled
-from durable.definition.recipes import encode_fragment
 from durable.engine.attempt import Attempt
 from durable.engine.changes import UNFINISHED, end_run
+from durable.engine.items import close_map, emit_fragment
 from durable.engine.journal import Journal
 from durable.engine.running import Running
 from durable.engine.stop import BrokenOff
@@ -108,8 +108,7 @@ class Recorder:
         if effects.writes:
             journal.emit_writes(effects.writes, name, number)
         if effects.fragment is not None:
-            data = encode_fields({"count": len(effects.fragment.tasks)})
-            journal.emit("TasksScheduled", name, number, data, encode_fragment(effects.fragment))
+            emit_fragment(journal, name, number, effects.fragment)
 
     def _iterated(self, attempt: Attempt, arguments: Payload | None) -> None:
         preview = arguments.preview if arguments is not None else None
@@ -203,6 +202,8 @@ class Recorder:
     def _group_timed_out(self, group: int) -> None:
         state = self._journal.state
         spec = state.graph.group(group)
+        if group in state.graph.expansions.by_group:
+            close_map(self._journal, group)
         for node in state.graph.subtree(group):
             if state.graph.is_group(node) or state.nodes[node] not in UNFINISHED:
                 continue
@@ -219,7 +220,7 @@ class Recorder:
         record = record_error(error)
         timed_out = isinstance(error, TaskTimedOut)
         fields: dict[str, Any] = {"error": record.line}
-        due = self._next_attempt(node, name, error)
+        due = self._next_attempt(node, error)
         if due is not None:
             kind = "TaskRetryScheduled"
             fields |= {"due": due, "cause": "timed_out" if timed_out else "failed"}
@@ -229,9 +230,9 @@ class Recorder:
                 self.causes[node] = error
         self._journal.emit(kind, name, number, encode_fields(fields), encode_error(record), time)
 
-    def _next_attempt(self, node: int, name: str, error: BaseException) -> int | None:
+    def _next_attempt(self, node: int, error: BaseException) -> int | None:
         """When the task is tried again, microseconds since 1970; None when it is not."""
-        task = self._code.tasks.get(name)
+        task = self._code.task_of(self._journal.state.graph, node)
         retry = task.retry if task is not None else None
         spent = self._journal.state.spent.get(node, 0) + 1
         if retry is None or spent >= retry.max_attempts or isinstance(error, _FINAL) or not retry.retries(error):

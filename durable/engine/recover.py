@@ -10,7 +10,7 @@ import msgspec
 from durable.core.digest import START, verified
 from durable.core.events import Event
 from durable.core.graph import Graph
-from durable.core.replay import opened, replay, restore
+from durable.core.replay import fragments_of, opened, replay, restore
 from durable.core.specs import Definition, Fragment
 from durable.core.state import RunState
 from durable.definition.recipes import decode_fragment
@@ -41,7 +41,7 @@ def encode_definition(definition: Definition) -> Payload:
 
 
 def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState:
-    """Return the folded state of a run.
+    """Return the folded state of a run, as it was when this was called: its driver may append meanwhile.
 
     Args:
         store: where its log is.
@@ -53,7 +53,7 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState
         LogCorrupt: the log is damaged; the message names where.
     """
     info = store.run(run_id)
-    state = _folded(store, run_id, use_checkpoints)
+    state = _folded(store, run_id, use_checkpoints, info.seq if info is not None else 0)
     if info is None or not state.seq:
         raise RunNotFound(f"there is no run {run_id!r}", hint=f"See durable runs --store {store.url}")
     if info.status in ("succeeded", "cancelled") and state.status_name != info.status:
@@ -66,12 +66,12 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState
     return state
 
 
-def _folded(store: Store, run_id: str, use_checkpoints: bool) -> RunState:
+def _folded(store: Store, run_id: str, use_checkpoints: bool, until: int) -> RunState:
     for checkpoint in store.checkpoints(run_id) if use_checkpoints else ():
         state = _restored(store, run_id, checkpoint)
         if state is not None:
-            return _replayed(store, state, checkpoint.digest)
-    return _replayed(store, RunState(run_id, read_graph), START)
+            return _replayed(store, state, checkpoint.digest, until)
+    return _replayed(store, RunState(run_id, read_graph), START, until)
 
 
 def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | None:
@@ -88,7 +88,7 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | N
         )
     created = store.event(run_id, 1)
     definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
-    return restore(run_id, whole, created, definition, _grown(store, run_id, whole["grown"]), read_graph)
+    return restore(run_id, whole, created, definition, _grown(store, run_id, fragments_of(whole)), read_graph)
 
 
 def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:
@@ -100,7 +100,8 @@ def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:
     yield from (event for event in store.read(run_id, seqs[0] - 1, seqs[-1]) if event.seq in wanted)
 
 
-def _replayed(store: Store, state: RunState, digest: bytes) -> RunState:
-    after = state.seq
-    events = verified(state.run_id, store.read(state.run_id, after), store.digests(state.run_id, after), digest)
+def _replayed(store: Store, state: RunState, digest: bytes, until: int) -> RunState:
+    """Fold what follows; not what was appended since, which would be read beside digests that lack it."""
+    run_id, after = state.run_id, state.seq
+    events = verified(run_id, store.read(run_id, after, until), store.digests(run_id, after, until), digest)
     return replay(state, events)
