@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         MinSuccessRatePolicy,
         StrictGroupPolicy,
     )
+    from durable.core.progress import Progress
     from durable.core.results import ErrorRecord, TaskResult
     from durable.core.retry import RetryPolicy
     from durable.definition.classes import Edge, WorkflowDefinition
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         DeadlineExceeded,
         DefinitionError,
         DivergenceError,
+        DuplicateKey,
         DurableError,
         FeedbackRefused,
         ForeignStore,
@@ -79,6 +81,8 @@ if TYPE_CHECKING:
         UnresolvedParameter,
         UpstreamUnavailable,
         VersionConflict,
+        WorkerDied,
+        WorkerUnavailable,
     )
     from durable.human import FeedbackManager, FeedbackRequest, FeedbackResponse, FeedbackType, OpenRequest
     from durable.local_engine import LocalExecutionEngine
@@ -103,6 +107,7 @@ _HOMES = {
         "AllOf", "AtLeastNGroupPolicy", "BestEffortGroupPolicy", "CriticalGroupPolicy", "FirstSuccessPolicy",
         "GroupExecutionPolicy", "MaxFailuresPolicy", "MinSuccessRatePolicy", "StrictGroupPolicy",
     ),
+    "durable.core.progress": ("Progress",),
     "durable.core.results": ("ErrorRecord", "TaskResult"),
     "durable.core.retry": ("RetryPolicy",),
     "durable.definition.expressions": ("Chain", "chain"),
@@ -111,12 +116,13 @@ _HOMES = {
     "durable.workflows": ("Workflow", "workflow"),
     "durable.errors": (
         "AttemptEnded", "ChannelError", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError",
-        "DivergenceError", "DurableError", "FeedbackRefused", "ForeignStore", "IllegalTransition",
+        "DivergenceError", "DuplicateKey", "DurableError", "FeedbackRefused", "ForeignStore", "IllegalTransition",
         "InvalidRunId", "LeaseLost", "LogCorrupt", "NoEdgeTaken", "ParallelGroupError", "PayloadError",
         "PayloadRefused", "PoisonTask", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInterrupted",
         "RunNotEnded", "RunNotFound", "RunPruned", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "StoreBusy",
         "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended",
         "TaskFailed", "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
+        "WorkerDied", "WorkerUnavailable",
     ),
     "durable.prompts": ("Prompt", "PromptError", "PromptNotFound", "YAMLPromptManager"),
     "durable.pruning": ("PrunedRun", "Pruning", "prune"),
@@ -129,18 +135,19 @@ __all__ = [
     "AllOf", "AtLeastNGroupPolicy", "AttemptEnded", "BaseHumanStep", "BaseMachineStep", "BestEffortGroupPolicy",
     "Chain", "Channel", "ChannelError", "CheckpointManager", "CheckpointRef", "Clock", "CoordinationBackend",
     "CriticalGroupPolicy", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError", "DivergenceError",
-    "DurableError", "Edge", "ErrorRecord", "Event", "FeedbackManager", "FeedbackRefused", "FeedbackRequest",
-    "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore", "GroupExecutionPolicy",
+    "DuplicateKey", "DurableError", "Edge", "ErrorRecord", "Event", "FeedbackManager", "FeedbackRefused",
+    "FeedbackRequest", "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore", "GroupExecutionPolicy",
     "IllegalTransition", "InvalidRunId", "LeaseLost", "LocalExecutionEngine", "LogCorrupt", "MaxFailuresPolicy",
     "MinSuccessRatePolicy", "NoEdgeTaken", "OpenRequest", "ParallelGroup", "ParallelGroupError", "PayloadError",
-    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Prompt", "PromptError", "PromptNotFound", "PrunedRun",
-    "Pruning", "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo",
-    "RunInterrupted", "RunNotEnded", "RunNotFound", "RunPruned", "RunSuspended", "SignalTimedOut", "StepLimitExceeded",
-    "Store", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
-    "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult",
-    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
-    "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__", "chain", "current_context",
-    "list_runs", "open_run", "open_store", "parallel", "prune", "task", "workflow",
+    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Progress", "Prompt", "PromptError", "PromptNotFound",
+    "PrunedRun", "Pruning", "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict",
+    "RunInfo", "RunInterrupted", "RunNotEnded", "RunNotFound", "RunPruned", "RunSuspended", "SignalTimedOut",
+    "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound",
+    "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext",
+    "TaskFailed", "TaskResult", "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable",
+    "VersionConflict", "WorkerDied", "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry",
+    "YAMLPromptManager", "__version__", "chain", "current_context", "list_runs", "open_run", "open_store", "parallel",
+    "prune", "task", "workflow",
 ]  # fmt: skip
 
 

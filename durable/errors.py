@@ -54,6 +54,10 @@ class UnresolvedParameter(DefinitionError):
     """A task's parameter has no bound value, upstream, channel key or default."""
 
 
+class DuplicateKey(DefinitionError):
+    """Two items of a map have the same key, so that their members could not be told apart."""
+
+
 class InvalidRunId(DurableError, ValueError):
     """A run id that is empty, too long, or holds characters that are not safe in paths and logs."""
 
@@ -231,7 +235,9 @@ class ParallelGroupError(DurableError):
     ) -> None:
         self.group_id = group_id
         self.failed_tasks = list(failed_tasks)
-        self.successful_tasks = list(successful_tasks)
+        # The members of a map are not copied: there may be a million of them.
+        copied = isinstance(successful_tasks, (list, tuple)) or not isinstance(successful_tasks, Sequence)
+        self.successful_tasks: Sequence[str] = list(successful_tasks) if copied else successful_tasks
         super().__init__(message, run_id=run_id, hint=hint)
 
 
@@ -282,6 +288,30 @@ class TaskTimedOut(DurableError):
 
 class PoisonTask(DurableError):
     """A task was interrupted as often as it may be; its process probably dies because of it."""
+
+
+class WorkerDied(DurableError):
+    """The process that ran a task's body ended before the body did; the attempt is interrupted, not failed.
+
+    Attributes:
+        counted: whether it counts against the task's attempts.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        counted: bool = True,
+        run_id: str | None = None,
+        task_id: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.counted = counted
+        super().__init__(message, run_id=run_id, task_id=task_id, hint=hint)
+
+
+class WorkerUnavailable(DurableError):
+    """No process could be had to run a task's body; the body did not run."""
 
 
 class Suspended(BaseException):

@@ -53,19 +53,31 @@ def encode(value: object) -> Payload | None:
     """
     if value is None:
         return None
+    kind, raw, preview = to_raw(value)
+    if kind == "json" and len(raw) <= COMPRESS_OVER and not is_signing():
+        return Payload("json", raw)
+    return encode_raw(raw, kind, preview)
+
+
+def to_raw(value: object) -> tuple[str, bytes, str | None]:
+    """Turn a value into bytes that are neither compressed nor signed.
+
+    Returns:
+        "json" or "pickle", the bytes, and the text for people if it is a pickle.
+
+    Raises:
+        PayloadError: the value cannot be pickled, or is nested too deeply.
+    """
     kind = type(value)
     try:
         # Scalars are told apart here: most small tasks return one, and a call costs as much as the rest.
         if kind is not str and kind is not bool and not is_exact(value):
-            return _encode_pickle(value)
-        raw = _to_json(value)
+            return _to_pickle(value)
+        return "json", _to_json(value), None
     except PayloadError:
         raise
     except Exception:  # lone surrogates, or another thread changes the value: pickle decides
-        return _encode_pickle(value)
-    if len(raw) <= COMPRESS_OVER and not is_signing():
-        return Payload("json", raw)
-    return encode_raw(raw, "json")
+        return _to_pickle(value)
 
 
 def encode_raw(raw: bytes, kind: str, preview: str | None = None) -> Payload:
@@ -157,10 +169,10 @@ def preview_of(encoding: str | None, data: bytes | None, recorded: str | None = 
     return clip(recorded if recorded is not None else f"<{encoding.partition('+')[0]}, {len(data):,} bytes>")
 
 
-def _encode_pickle(value: object) -> Payload:
+def _to_pickle(value: object) -> tuple[str, bytes, str]:
     try:
         raw = _pickler()(value)
-        return encode_raw(raw, "pickle", preview_value(value, len(raw)))
+        return "pickle", raw, preview_value(value, len(raw))
     except PayloadError:
         raise
     except Exception as error:

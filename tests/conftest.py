@@ -49,7 +49,7 @@ class AtOnce:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let members run one after another on the driver, so that their completions arrive in one batch."""
-    monkeypatch.setattr("durable.run.ThreadExecutor", AtOnce)
+    monkeypatch.setattr("durable.host.ThreadExecutor", AtOnce)
 
 
 class Died(BaseException):

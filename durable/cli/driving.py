@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from durable.cli import exits
-from durable.cli.live import Watch, shown
+from durable.cli.live import LINE_SECONDS, shown
 from durable.cli.render import coloured, note, print_json
+from durable.progress import Watch
 
 if TYPE_CHECKING:
     from durable.store import Store
@@ -24,6 +25,7 @@ class Manner(msgspec.Struct, frozen=True):
         quiet: print nothing but errors.
         grace: seconds that running bodies get after a signal.
         wait: stay for whatever the run waits for instead of suspending it.
+        every: seconds between two lines of progress where there is no terminal; 0 for none.
         emit: takes the document about what became of the run.
     """
 
@@ -31,6 +33,7 @@ class Manner(msgspec.Struct, frozen=True):
     quiet: bool = False
     grace: float = 5.0
     wait: bool = False
+    every: float = LINE_SECONDS
     emit: Callable[[dict[str, Any]], Any] = print_json
 
     @property
@@ -59,7 +62,7 @@ def driving(watch: Watch, manner: Manner) -> Iterator[None]:
         Stopped: a signal stopped it.
     """
     try:
-        with shown(watch, quiet=manner.silent):
+        with shown(watch, quiet=manner.silent, every=manner.every):
             yield
     except KeyboardInterrupt:
         raise Stopped(exits.SIGINT) from None

@@ -1,123 +1,80 @@
-"""Progress of a drive: a live display on a terminal, now and then a line elsewhere.
+"""Progress of a drive: a live display on a terminal, now and then a line on stderr elsewhere.
 
-The driver only hands over its state; the display looks at the state's columns by itself, a few times
-a second, so that a commit costs nothing. It must not slow the driver down or raise into it.
+The driver only hands over its state, once; the display looks at it by itself, and less often where a look takes
+long. It must not slow the driver down or raise into it.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from durable.cli.render import console, is_terminal, printable, say
+import msgspec
+
+from durable.cli.render import console, is_terminal, note, printable
 from durable.cli.words import lasted
-from durable.core.transitions import ENDED, FAILED, RUNNING, TIMED_OUT
+from durable.progress import Reporter, Watch, line, slowest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from durable.core.events import Event
-    from durable.core.state import RunState
+    from durable.core.progress import Progress
 
-LINE_SECONDS = 5.0
+LINE_SECONDS = 30.0
 """Seconds between two lines of progress where there is no terminal."""
+FIRST_SECONDS = 10.0
+"""Seconds until the first of them, if it is not so long until the second."""
 
 _REFRESHES = 4  # a second
-_NAMES = 5
-_FAILURES = frozenset({"TaskFailed", "TaskTimedOut", "GroupFailed"})
-
-
-class Progress(NamedTuple):
-    """How far a run is."""
-
-    total: int
-    done: int
-    running: int
-    failed: int
-    names: Sequence[str]
-
-    def line(self) -> str:
-        """Return it as one line."""
-        text = f"{self.done:,} of {self.total:,} done, {self.running:,} running"
-        return f"{text}, {self.failed:,} failed" if self.failed else text
-
-
-class Watch:
-    """Watches one drive.
-
-    Attributes:
-        state: the run's, owned by the driver; None before the drive's first commit.
-        began: called once, on the driver, when the first commit is durable and no body has started.
-        recent: the last few failures, one line each.
-    """
-
-    def __init__(self) -> None:
-        self.state: RunState | None = None
-        self.began: Callable[[RunState], None] = lambda state: None
-        self.recent: deque[str] = deque(maxlen=3)
-        self._since = time.monotonic()
-
-    def observe(self, state: RunState, events: list[Event]) -> None:
-        """Take note of a commit; an observer of the drive."""
-        if self.state is None:
-            self._since = time.monotonic()
-            self.state = state
-            self.began(state)
-        for event in events:
-            if event.type in _FAILURES:
-                self.recent.append(f"{event.task_id}: {event.fields.get('error', '')}")
-
-    @property
-    def seconds(self) -> float:
-        """How long the drive has lasted."""
-        return time.monotonic() - self._since
-
-    def progress(self) -> Progress | None:
-        """Look how far the run is; None before its first commit. Safe from any thread."""
-        if self.state is None:
-            return None
-        graph = self.state.graph
-        nodes = self.state.task_statuses()
-        names: list[str] = []
-        node = nodes.find(RUNNING)
-        while node >= 0 and len(names) < _NAMES:
-            names.append(graph.ids[node])
-            node = nodes.find(RUNNING, node + 1)
-        done = sum(nodes.count(status) for status in ENDED)
-        failed = nodes.count(FAILED) + nodes.count(TIMED_OUT)
-        return Progress(len(nodes), done, nodes.count(RUNNING), failed, names)
+_SHARE = 50
+"""A look may take one of so many seconds."""
 
 
 @contextmanager
-def shown(watch: Watch, *, quiet: bool) -> Iterator[None]:
+def shown(watch: Watch, *, quiet: bool, every: float = LINE_SECONDS) -> Iterator[None]:
     """Show the progress of a drive while the block runs.
 
     The user's file is best imported inside the block: a log handler that it makes keeps the stream
     which it finds, and has to find the one that knows of the display.
+
+    Args:
+        watch: watches the drive.
+        quiet: show nothing.
+        every: seconds between two lines where there is no terminal; 0 for none.
     """
-    if quiet:
+    terminal = is_terminal()
+    if quiet or (not terminal and not every):
         yield
-    elif is_terminal():
-        with _display(watch):
-            yield
-    else:
-        with _lines(watch):
-            yield
+        return
+    with _not_logged(), _display(watch) if terminal else _lines(watch, every):
+        yield
+
+
+@contextmanager
+def _not_logged() -> Iterator[None]:
+    """Leave to the display what would be logged as well."""
+    import logging
+
+    logger = logging.getLogger("durable.progress")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 @contextmanager
 def _display(watch: Watch) -> Iterator[None]:
     from rich.live import Live
 
+    view = _Display(watch)
     live = Live(
         console=console(),
-        get_renderable=lambda: _picture(watch),
+        get_renderable=view.picture,
         refresh_per_second=_REFRESHES,
         transient=True,
         redirect_stderr=is_terminal(sys.stderr),
@@ -130,25 +87,44 @@ def _display(watch: Watch) -> Iterator[None]:
             sys.stderr.flush()
 
 
-def _picture(watch: Watch) -> RenderableType:
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
+class _Display:
+    """What is shown on a terminal, several times a second."""
 
-    now = watch.progress()
-    if now is None:
-        return Text("loading", style="dim")
-    head = Table.grid(padding=(0, 1))
-    head.add_row(ProgressBar(max(now.total, 1), now.done, width=30), f"{now.line()}, {lasted(watch.seconds)}")
-    texts = [(f"failed: {line}", "red") for line in watch.recent]
-    if now.names:
-        more = f" and {now.running - len(now.names):,} more" if now.running > len(now.names) else ""
-        texts.insert(0, (f"running: {', '.join(now.names)}{more}", "cyan"))
-    if _stopping():
-        texts.append(("stopping: running tasks may finish for a moment; once more breaks off", "yellow"))
-    lines = [Text(printable(text), style, overflow="ellipsis", no_wrap=True) for text, style in texts]
-    return Group(head, *lines)
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._now: Progress | None = None
+        self._next = 0.0
+
+    def picture(self) -> RenderableType:
+        """Return what is to be seen now."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        now = self._look()
+        if now is None:
+            return Text("loading", style="dim")
+        head = Table.grid(padding=(0, 1))
+        counts = msgspec.structs.replace(now, slowest=())  # they have a line of their own
+        head.add_row(
+            ProgressBar(max(now.total, 1), now.done, width=30), f"{line(counts)}, {lasted(self._watch.seconds)}"
+        )
+        texts = [(f"failed: {failed.id}: {failed.error}", "red") for failed in now.failures[::-1]]
+        if now.slowest:
+            texts.insert(0, (f"running: {slowest(now)}", "cyan"))
+        if _stopping():
+            texts.append(("stopping: running tasks may finish for a moment; once more breaks off", "yellow"))
+        lines = [Text(printable(text), style, overflow="ellipsis", no_wrap=True) for text, style in texts]
+        return Group(head, *lines)
+
+    def _look(self) -> Progress | None:
+        """Look how far the run is, unless the last look was so long that it has to last."""
+        if time.monotonic() >= self._next:
+            began = time.thread_time()
+            self._now = self._watch.progress()
+            self._next = time.monotonic() + _SHARE * (time.thread_time() - began)
+        return self._now
 
 
 def _stopping() -> bool:
@@ -160,22 +136,18 @@ def _stopping() -> bool:
 
 
 @contextmanager
-def _lines(watch: Watch) -> Iterator[None]:
-    over = threading.Event()
-    thread = threading.Thread(target=_print_lines, args=(watch, over), name="durable-progress", daemon=True)
-    thread.start()
+def _lines(watch: Watch, every: float) -> Iterator[None]:
+    said: list[int] = []
+
+    def say(now: Progress) -> None:
+        said[:] = [now.done]
+        with suppress(OSError, ValueError):  # nobody reads any more; the run goes on
+            note(printable(f"after {lasted(watch.seconds)}: {line(now)}"))
+
     try:
-        yield
+        with Reporter(watch.progress, say, watch.clock, min(FIRST_SECONDS, every), every):
+            yield
     finally:
-        over.set()
-        thread.join()
-
-
-def _print_lines(watch: Watch, over: threading.Event) -> None:
-    last = None
-    while not over.wait(LINE_SECONDS):
-        now = watch.progress()
-        if now is not None and now != last:
-            with suppress(OSError, ValueError):  # nobody reads any more; the run goes on
-                say(f"{now.line()} after {lasted(watch.seconds)}")
-            last = now
+        last = watch.progress() if said else None
+        if last is not None and last.done != said[0]:
+            say(last)

@@ -29,6 +29,15 @@ grace_option = click.option(
 wait_option = click.option(
     "--wait", is_flag=True, help="Stay until the end, also while a run waits for people, signals or timers."
 )
+progress_option = click.option(
+    "--progress",
+    "every",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    help="Seconds between lines of progress on stderr when the output is no terminal; 0 for none.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 limit_option = click.option(
     "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Tasks shown at most; 0 for all."

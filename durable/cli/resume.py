@@ -16,6 +16,7 @@ from durable.cli.options import (
     file_option,
     grace_option,
     json_option,
+    progress_option,
     quiet_option,
     store_option,
     verbose_option,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @store_option
 @wait_option
 @grace_option
+@progress_option
 @json_option
 @quiet_option
 @verbose_option
@@ -51,6 +53,7 @@ def command(
     store: str | None,
     wait: bool,
     grace: float,
+    every: float,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -70,7 +73,7 @@ def command(
     from durable.cli.inputs import json_or_text
     from durable.cli.render import keep_stdout_for_json
 
-    manner = Manner(as_json, quiet, grace, wait)
+    manner = Manner(as_json, quiet, grace, wait, every)
     options: dict[str, Any] = {"accept_changes": accept_changes, "actor": asking(actor), "reason": reason}
     if run_id is None and (target is not None or policy is not None):
         raise click.UsageError("--file and --policy are for one run: name it, durable resume RUN.")
@@ -97,10 +100,10 @@ def _resume(run: Run, code: tuple[str | None, str | None], options: dict[str, An
     """Resume one run, print what became of it and return the exit code."""
     from durable.cli.driving import Stopped, driving, report_stop
     from durable.cli.ended import report_end
-    from durable.cli.live import Watch
     from durable.cli.loading import load
+    from durable.progress import Watch
 
-    info, watch = run.info, Watch()
+    info, watch = run.info, Watch(run.store)
     if info.status in ("succeeded", "cancelled"):
         return report_end(run, None, manner)
     if not manner.silent:

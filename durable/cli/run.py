@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from durable.cli import exits
-from durable.cli.options import grace_option, json_option, quiet_option, store_option, verbose_option, wait_option
+from durable.cli.options import (
+    grace_option,
+    json_option,
+    progress_option,
+    quiet_option,
+    store_option,
+    verbose_option,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from durable.cli.driving import Manner
-    from durable.cli.live import Watch
     from durable.core.state import RunState
     from durable.definition.blueprint import Blueprint
+    from durable.progress import Watch
     from durable.run import Run
     from durable.store import RunInfo, Store
 
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 @click.option("--new", is_flag=True, help="Start another run even if one was interrupted or is suspended.")
 @wait_option
 @grace_option
+@progress_option
 @json_option
 @quiet_option
 @verbose_option
@@ -51,6 +60,7 @@ def command(
     new: bool,
     wait: bool,
     grace: float,
+    every: float,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -77,15 +87,15 @@ def command(
     if as_json:
         keep_stdout_for_json()
     with ExitStack() as stack:
-        return _run(code, store, new, asked, Manner(as_json, quiet, grace, wait), stack)
+        return _run(code, store, new, asked, Manner(as_json, quiet, grace, wait, every), stack)
 
 
 def _run(
     code: tuple[str, str | None], url: str | None, new: bool, asked: dict[str, Any], manner: Manner, stack: ExitStack
 ) -> int:
     from durable.cli.driving import Stopped, driving, report_stop
-    from durable.cli.live import Watch
     from durable.cli.loading import load
+    from durable.progress import Watch
     from durable.run import opened_store
 
     watch, store, named = Watch(), None, asked["run_id"] is not None
@@ -95,6 +105,7 @@ def _run(
             store, owned = opened_store(url or workflow.store)
             if owned:
                 stack.enter_context(store)
+            watch.store = store
             run = _start(workflow, store, None if new else _found(store, workflow, asked), asked, watch, manner)
     except Stopped as stop:
         return report_stop(watch, stop, manner, store)

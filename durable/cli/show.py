@@ -11,6 +11,7 @@ from durable.cli.options import json_option, limit_option, run_argument, store_o
 
 if TYPE_CHECKING:
     from durable.cli.subjects import Subject
+    from durable.core.progress import Progress
     from durable.run import Run
 
 _STATUSES = (
@@ -151,6 +152,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "start": created.get("start"),
         "error": error_line(run, state) if state.status_name in ("failed", "cancelled") else None,
         "counts": task_counts(state),
+        "progress": run.progress(),
         "channel": sorted(state.channel),
         "metadata": sorted(state.metadata),
         "space": space_document(run.sizes()),
@@ -178,6 +180,7 @@ def _print_summary(run: Run) -> None:
         "driven by": f"process {lease.pid} on {lease.host}" if lease is not None and lease.alive else "",
         "file": info.file,
         "tasks": f"{summary['counts']['total']:,}: {tasks}",
+        **_progress_lines(summary["progress"]),
         "channel": channel,
         "space": space_line(run.sizes()),
         "resume": summary.get("resume"),
@@ -185,6 +188,15 @@ def _print_summary(run: Run) -> None:
     for name, text in lines.items():
         if text:
             say(f"{name + ':':<10} {printable(text)}")
+
+
+def _progress_lines(now: Progress) -> dict[str, str]:
+    """How fast a run that somebody drives now goes, and what is slow."""
+    from durable.progress import slowest, speed
+
+    if now.status != "running":
+        return {}
+    return {"speed": speed(now), "running": slowest(now)}
 
 
 def _headline(run: Run) -> str:

@@ -14,12 +14,15 @@ How an outcome resolves the edges that leave a node:
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from durable.core.events import Event
+from durable.core.expansion import Expansion
+from durable.core.graph import Graph
 from durable.core.lanes import STARTABLE, Lanes
 from durable.core.state import RunState
 from durable.core.timers import Timers
@@ -33,10 +36,14 @@ from durable.core.transitions import (
     SUCCEEDED,
     SUSPENDED,
     TIMED_OUT,
+    WAITING,
 )
 
 _BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
 _WITHOUT = _BAD | {SKIPPED}
+
+AHEAD = 256
+"""A map is given more members while fewer than so many of those that it has wait to be started."""
 
 
 class Decision(msgspec.Struct, gc=False):
@@ -49,6 +56,7 @@ class Decision(msgspec.Struct, gc=False):
         start: tasks to start, in order.
         fire: sleeps and waits that are over, as ``(task, mark)``; with mark "" a deadline has passed, with task -1
             that of the run.
+        expand: maps that need more members; it may take a while until they have them.
         wake: when time brings the next thing to do, microseconds since 1970; None when it does not.
         over: nothing is left to do and nothing is running.
         suspended: nothing can be done before somebody answers, a signal comes or ``wake`` is reached.
@@ -60,6 +68,7 @@ class Decision(msgspec.Struct, gc=False):
     skip: list[int] = []
     start: list[int] = []
     fire: list[tuple[int, str]] = []
+    expand: list[int] = []
     wake: int | None = None
     over: bool = False
     suspended: bool = False
@@ -69,17 +78,25 @@ class Decision(msgspec.Struct, gc=False):
 class Frontier:
     """What a run may do next.
 
+    Attributes:
+        waiting, taken: of each node, the resolutions that are missing, and those by which it is taken.
+        unsettled: members without an outcome, by group; that a map may be given more counts as one.
+        failed: members of maps that ended without success, by map.
+
     Args:
         state: the folded state; it must be advanced together with this.
         max_steps: how many attempts the run may start; None for no limit.
         default_limit: how many tasks of a group run at once when its definition does not say.
+        processes: the same for a group of worker processes; None for ``default_limit``.
     """
 
-    def __init__(self, state: RunState, max_steps: int | None = None, default_limit: int = 4) -> None:
+    def __init__(
+        self, state: RunState, max_steps: int | None = None, default_limit: int = 4, processes: int | None = None
+    ) -> None:
         self.state = state
         self.max_steps = max_steps
-        self.default_limit = default_limit
-        self.lanes = Lanes(state, default_limit)
+        self.limits = (default_limit, processes)
+        self.lanes = Lanes(state, *self.limits)
         self.timers = Timers(state)
         self.asleep: set[int] = set()
         self.rebuild()
@@ -87,26 +104,35 @@ class Frontier:
     def rebuild(self) -> None:
         """Derive everything anew from the statuses."""
         state, graph = self.state, self.state.graph
-        count = len(graph.ids)
+        count = graph.size
         self.graph = graph
         self.timers = Timers(state)
-        self.asleep = {node for node, status in enumerate(state.nodes) if status == SUSPENDED}
-        self.waiting = list(graph.needs)
-        self.taken = [0] * count
+        sleeps = SUSPENDED in state.nodes
+        self.asleep = {node for node, status in enumerate(state.nodes) if status == SUSPENDED} if sleeps else set()
+        self.waiting = graph.needs[:]
+        self.taken = array("i", bytes(4 * count))
         self.blocked = bytearray(count)
         self.member_done = bytearray(count)
         self.unsettled = {group: len(lines) for group, lines in graph.members.items()}
+        self.failed = dict.fromkeys(graph.expansions.by_group, 0)
+        for group, expansion in graph.expansions.by_group.items():
+            self.unsettled[group] += not expansion.complete
         alone = self.lanes.alone
-        self.lanes = Lanes(state, self.default_limit)
+        self.lanes = Lanes(state, *self.limits)
         self.to_judge: dict[int, None] = {}
         self.to_open: list[int] = []
         self.to_skip: list[int] = []
         self.stale = False
-        for node, status in enumerate(state.nodes):
-            self._place(node, status)
-        for node in range(count):
+        for node in graph.written():
+            self._place(node, state.nodes[node])
+        for expansion in graph.expansions.by_group.values():
+            self._place_members(expansion)
+        for node in graph.written():
             if not self.waiting[node]:
                 self._offer(node)
+        for expansion in graph.expansions.by_group.values():
+            if state.nodes[expansion.group] == RUNNING:
+                self._offer_members(expansion)
         # An outer group before those in it: of a race, one that has its winner must not get a second one.
         ripe = [group for group in self.unsettled if state.nodes[group] == RUNNING and self._ripe(group)]
         self.to_judge = dict.fromkeys(sorted(ripe, key=graph.depth))
@@ -121,10 +147,32 @@ class Frontier:
             self._ended_without(node, offer=False)
         elif status == RUNNING and not self.graph.grouped[node]:
             self.lanes.went_live(node)
-        if self.graph.grouped[node] and status not in (PENDING, SKIPPED):
+        if self.graph.grouped[node] and status not in (PENDING, SKIPPED) and node not in self.failed:
             for line in self.graph.members[node]:
                 self.waiting[line[0]] -= 1
                 self.taken[line[0]] += 1
+
+    def _place_members(self, expansion: Expansion) -> None:
+        """Count the outcomes of a map's members in; those that have not ended stand apart, as there may be few."""
+        nodes, group = self.state.nodes, expansion.group
+        for batch in expansion.batches:
+            statuses = bytes(nodes[batch.begin : batch.begin + batch.count])
+            if statuses.count(SUCCEEDED) == batch.count and not self.state.taken:
+                self.member_done[batch.begin : batch.begin + batch.count] = b"\x01" * batch.count
+                self.unsettled[group] -= batch.count
+                continue
+            for node, status in enumerate(statuses, batch.begin):
+                self._place(node, status)
+
+    def _offer_members(self, expansion: Expansion) -> None:
+        """Offer the members that have not begun, or have to begin again."""
+        nodes = self.state.nodes
+        for batch in expansion.batches:
+            statuses = bytes(nodes[batch.begin : batch.begin + batch.count])
+            if statuses.count(SUCCEEDED) < batch.count:
+                for node, status in enumerate(statuses, batch.begin):
+                    if status in STARTABLE:
+                        self._offer(node)
 
     def advance(self, event: Event, node: int | None) -> None:
         """Take one event in.
@@ -133,7 +181,7 @@ class Frontier:
             event: the event, which ``apply`` has just folded into the state.
             node: what ``apply`` returned.
         """
-        take = _TAKES.get(event.type)
+        take = TAKES.get(event.type)
         if take is not None:
             take(self, node)
         elif event.type in _WAITS and node is not None:
@@ -141,7 +189,8 @@ class Frontier:
 
     def _started(self, node: int) -> None:
         self.lanes.went_live(node)
-        self.asleep.discard(node)
+        if self.asleep:
+            self.asleep.discard(node)
         if self.state.deadlines or self.state.marks:
             self.timers.started(node)
 
@@ -180,12 +229,7 @@ class Frontier:
 
     def _grown(self, _node: int | None) -> None:
         """Take in nodes that were scheduled. What follows a task that jumps is known once it has succeeded."""
-        graph, begin = self.graph, len(self.waiting)
-        count = len(graph.ids) - begin
-        self.waiting += graph.needs[begin:]
-        self.taken += [0] * count
-        self.blocked += bytes(count)
-        self.member_done += bytes(count)
+        graph, begin, count = self._extend()
         for target in graph.jumped:
             self.stale = self.stale or not self.waiting[target]  # it was offered already, and must wait now
             self.waiting[target] += 1
@@ -193,9 +237,34 @@ class Frontier:
             if graph.grouped[node]:
                 self.unsettled[node] = len(graph.members[node])
                 self.lanes.add_group(node)
+            if node in graph.expansions.by_group:
+                self.unsettled[node] = 1  # that there may be more counts like a member
+                self.failed[node] = 0
         for node in range(begin, begin + count):
             if not self.waiting[node]:
                 self._offer(node)
+
+    def _extend(self) -> tuple[Graph, int, int]:
+        """Make room for nodes that were added; returns the first of them and how many they are, with the graph."""
+        graph, begin = self.graph, len(self.waiting)
+        count = graph.size - begin
+        self.waiting += graph.needs[begin:]
+        self.taken += array("i", bytes(4 * count))
+        self.blocked += bytes(count)
+        self.member_done += bytes(count)
+        return graph, begin, count
+
+    def _expanded(self, group: int) -> None:
+        """Take in members of a map that were added."""
+        graph, begin, count = self._extend()
+        self.unsettled[group] += count
+        if graph.expansions.by_group[group].complete:
+            self.unsettled[group] -= 1
+        if self.state.nodes[group] == RUNNING:
+            for node in range(begin, begin + count):
+                self._offer(node)
+            if self._ripe(group):
+                self.to_judge[group] = None
 
     def judge_later(self, groups: Iterable[int]) -> None:
         """Take back groups that were to be judged: a verdict has made another group ripe, which comes first."""
@@ -216,13 +285,13 @@ class Frontier:
             fire = list(self.timers.over(now))
             if fire:
                 return Decision(fire=fire)
-        nodes = self.state.nodes
         if self.to_judge:
-            groups, self.to_judge = self.to_judge, {}
+            nodes, groups, self.to_judge = self.state.nodes, self.to_judge, {}
             judge = [(group, self.unsettled[group] > 0) for group in groups if nodes[group] == RUNNING]
             if judge:
                 return Decision(judge=judge)
         if self.to_open or self.to_skip:
+            nodes = self.state.nodes
             opened = [node for node in self.to_open if nodes[node] == PENDING]
             skipped = [inner for node in self.to_skip if nodes[node] == PENDING for inner in self._whole(node)]
             self.to_open, self.to_skip = [], []
@@ -234,21 +303,34 @@ class Frontier:
         lanes = self.lanes
         allowed = None if self.max_steps is None else self.max_steps - self.state.steps
         start = lanes.starts(now, allowed)
-        wake = lanes.wake() if lanes.delayed else None
+        wake = lanes.wake() if lanes.timed else None
         if self.timers.heap:
             wake = _earliest(wake, self.timers.next())
-        if start or lanes.live:
-            return Decision(start=start, wake=wake)
+        expand = self._hungry() if self.failed else []
+        if start or lanes.live or expand:
+            return Decision(start=start, expand=expand, wake=wake)
         if lanes.queues or lanes.suspects:
-            return Decision(out_of_steps=True)
+            paced = wake is not None and (allowed is None or allowed > 0)
+            return Decision(wake=wake, out_of_steps=not paced)
         if lanes.delayed:
             return Decision(wake=wake)
         return Decision(wake=wake, over=not self.asleep, suspended=bool(self.asleep))
 
+    def _hungry(self) -> list[int]:
+        """Maps whose members have almost all been started, and that may have more."""
+        expansions, nodes, queues = self.graph.expansions.by_group, self.state.nodes, self.lanes.queues
+        return [
+            group
+            for group in self.failed
+            if nodes[group] == RUNNING and not expansions[group].complete and len(queues.get(group, ())) < AHEAD
+        ]
+
     def _offer(self, node: int) -> None:
         """Put a node whose needs are resolved where it will be found."""
+        if self.waiting[node] or self.blocked[node]:
+            return
         status = self.state.nodes[node]
-        if self.waiting[node] or self.blocked[node] or status not in STARTABLE:
+        if status not in STARTABLE:
             return
         if status == SUSPENDED:
             if node not in self.state.woken or node not in self.asleep:
@@ -258,11 +340,15 @@ class Frontier:
             self.to_skip.append(node)
         elif self.graph.grouped[node]:
             self.to_open.append(node)
+        elif status == WAITING:
+            self.lanes.delay(node)
         else:
             self.lanes.enqueue(node)
 
     def _open(self, group: int) -> None:
-        for line in self.graph.members[group]:
+        if group in self.failed:
+            self._offer_members(self.graph.expansions.by_group[group])
+        for line in self.graph.members[group] if group not in self.failed else ():
             first = line[0]
             self.waiting[first] -= 1
             self.taken[first] += 1
@@ -279,17 +365,19 @@ class Frontier:
     def _ripe(self, group: int) -> bool:
         """Whether the members' outcomes may be enough for a verdict."""
         spec, missing = self.graph.group(group), self.unsettled[group]
-        return not missing or (missing < len(spec.members) and (spec.fail_fast or spec.decide_early))
+        early = spec.fail_fast or spec.decide_early
+        return not missing or (early and missing < len(self.graph.members[group]) + (group in self.failed))
 
     def _resolve(self, node: int, *, taken: bool, offer: bool = True) -> None:
+        graph = self.graph
         chosen = self.state.taken.get(node) if self.state.taken else None
-        for target in self.graph.after[node]:
+        for target in graph.after[node]:
             self.waiting[target] -= 1
             if taken and (chosen is None or target in chosen):
                 self.taken[target] += 1
             if offer and not self.waiting[target]:
                 self._offer(target)
-        if self.graph.end_of[node] == node:
+        if graph.end_of[node] == node:
             self._member_settled(node, failed=False)
 
     def _block(self, node: int) -> None:
@@ -312,7 +400,9 @@ class Frontier:
         self.member_done[end] = 1
         group = self.graph.parent[end]
         self.unsettled[group] -= 1
-        spec = self.graph.group(group)
+        if failed and group in self.failed:
+            self.failed[group] += 1
+        spec: Any = self.graph.specs[group]
         if not self.unsettled[group] or spec.decide_early or (failed and spec.fail_fast):
             self.to_judge[group] = None
 
@@ -327,7 +417,7 @@ class Frontier:
 _WAITS = frozenset({"TimerStarted", "SignalAwaited", "FeedbackRequested"})
 """Waits whose time may be limited."""
 
-_TAKES: dict[str, Callable[[Frontier, Any], None]] = {
+TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "TaskStarted": Frontier._started,
     "TaskSucceeded": Frontier._succeeded,
     "TaskIterated": Frontier._again,
@@ -349,6 +439,7 @@ _TAKES: dict[str, Callable[[Frontier, Any], None]] = {
     "RunResumed": Frontier._outdated,
     "DefinitionChanged": Frontier._outdated,
     "TasksScheduled": Frontier._grown,
+    "MembersAdded": Frontier._expanded,
     "TimerFired": Frontier._told,
     "SignalReceived": Frontier._told,
     "FeedbackAnswered": Frontier._told,

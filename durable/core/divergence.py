@@ -48,7 +48,7 @@ def compare(state: RunState, live: Definition) -> Divergence:
         return Divergence()
     new = Graph(live)
     found = Divergence([], [], [], [], [])
-    for was, name in enumerate(old.ids[: old.static]):
+    for was, name in ((node, old.ids[node]) for node in range(old.static)):
         begun = state.nodes[was] not in (PENDING, SKIPPED) or was in state.iterations
         now = new.index.get(name)
         if now is None:

@@ -164,8 +164,8 @@ EVENTS: dict[str, EventKind] = {
     ),
     "TaskInterrupted": EventKind(
         "task",
-        "An attempt ended without an outcome because its drive did.",
-        {"counted": "whether it counts against the attempts that the task has"},
+        "An attempt ended without an outcome because its drive did, or the process that ran its body.",
+        {"counted": "whether it counts against the attempts that the task has", "reason": "how its process died"},
     ),
     "TaskCancelled": EventKind("task", "A running task was not needed any more.", {"reason": "why"}),
     "TaskSkipped": EventKind("task", "A task that had not started will not start.", {"reason": "why"}),
@@ -210,6 +210,18 @@ EVENTS: dict[str, EventKind] = {
         "An attempt scheduled tasks; committed together with the attempt's success.",
         {"count": "how many tasks"},
         "the tasks, groups and edges, as JSON",
+    ),
+    "MembersAdded": EventKind(
+        "value",
+        "Members of a map were made of items, before any of them starts.",
+        {
+            "count": "how many",
+            "keys": "of each, if they have keys",
+            "digest": "of the items, as they were read",
+            "last": "whether there will be no more",
+            "sources": "the events whose values the items are, if they are not in the payload",
+        },
+        "the items, if no other event has them",
     ),
     "StepSucceeded": EventKind(
         "value",

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from durable.core import channel
 from durable.core.events import LOG_FORMAT, Event
-from durable.core.fold_growth import definition_changed, tasks_scheduled
+from durable.core.fold_growth import definition_changed, members_added, tasks_scheduled
 from durable.core.fold_marks import FOLDS as MARK_FOLDS
 from durable.core.fold_marks import forget
 from durable.core.graph import Graph
@@ -34,7 +34,7 @@ def apply(state: RunState, event: Event) -> int | None:
             seq=event.seq,
             hint="Events are missing: see durable verify",
         )
-    fold = _FOLDS.get(event.type)
+    fold = FOLDS.get(event.type)
     if fold is None:
         raise UnknownEvent(
             f"the log holds a {event.type}, which this version of durable does not know",
@@ -156,20 +156,28 @@ def _run_failed(state: RunState, event: Event) -> None:
 
 
 def _task_started(state: RunState, event: Event) -> int:
-    node = _move_task(state, event)
+    try:  # what _move_task does: every task passes here
+        node = state.index[event.task_id]  # type: ignore[index]
+        state.nodes[node] = TASK[state.nodes[node]]["TaskStarted"]
+    except KeyError:
+        _refuse(state, event, "task")
     state.attempts[node] = event.attempt
     state.outcome[node] = 0
-    state.started[node] = event.time
-    state.ended[node] = event.time
+    state.started[node] = state.ended[node] = event.time
     state.steps += 1
     if state.due:
         state.due.pop(node, None)
     if state.woken:
         state.woken.pop(node, None)
+    if state.graph.deadlines:
+        _start_task_deadline(state, node, event)
+    return node
+
+
+def _start_task_deadline(state: RunState, node: int, event: Event) -> None:
     seconds = state.graph.deadlines.get(node)
     if seconds is not None:
         state.deadlines.setdefault(node, event.time + int(seconds * 1e6))
-    return node
 
 
 def _task_ended(state: RunState, event: Event) -> int:
@@ -177,13 +185,25 @@ def _task_ended(state: RunState, event: Event) -> int:
     state.ended[node] = event.time
     state.outcome[node] = event.seq
     if state.deadlines or state.driven or state.woken:
-        for column in (state.deadlines, state.driven, state.woken):
-            column.pop(node, None)
+        _stop_time(state, node)
     return node
 
 
+def _stop_time(state: RunState, node: int) -> None:
+    for column in (state.deadlines, state.driven, state.woken):
+        column.pop(node, None)
+
+
 def _task_succeeded(state: RunState, event: Event) -> int:
-    node = _task_ended(state, event)
+    try:  # what _task_ended does: every task passes here
+        node = state.index[event.task_id]  # type: ignore[index]
+        state.nodes[node] = TASK[state.nodes[node]]["TaskSucceeded"]
+    except KeyError:
+        _refuse(state, event, "task")
+    state.ended[node] = event.time
+    state.outcome[node] = event.seq
+    if state.deadlines or state.driven or state.woken:
+        _stop_time(state, node)
     if state.marks or state.saved:
         forget(state, node)
     if event.data is not None:
@@ -306,7 +326,7 @@ def _nothing(state: RunState, event: Event) -> None:
     """For facts that lead to nothing."""
 
 
-_FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
+FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "RunCreated": _run_created,
     "RunContinued": _run_continued,
     "RunInterrupted": _move_run,
@@ -318,6 +338,7 @@ _FOLDS: dict[str, Callable[[RunState, Event], int | None]] = {
     "RunCancelled": _move_run,
     "DefinitionChanged": definition_changed,
     "TasksScheduled": tasks_scheduled,
+    "MembersAdded": members_added,
     "TaskStarted": _task_started,
     "TaskSucceeded": _task_succeeded,
     "TaskIterated": _task_iterated,

@@ -1,10 +1,11 @@
-"""How the fold changes the graph itself: tasks that were scheduled, and a definition that was replaced."""
+"""How the fold changes the graph: tasks that were scheduled, members of maps, a definition that was replaced."""
 
 from __future__ import annotations
 
 from copy import copy
 
 from durable.core.events import Event
+from durable.core.expansion import SEPARATOR, Batch
 from durable.core.graph import Graph
 from durable.core.specs import Fragment
 from durable.core.state import RunState
@@ -37,6 +38,27 @@ def tasks_scheduled(state: RunState, event: Event) -> int:
     return node
 
 
+def members_added(state: RunState, event: Event) -> int:
+    """Add members of a map; returns the map."""
+    node = state.index.get(event.task_id or "")
+    expansion = state.graph.expansions.by_group.get(-1 if node is None else node)
+    fields = event.fields
+    keys = fields.get("keys")
+    if node is None or expansion is None or expansion.complete or (expansion.keyed and fields["count"] and not keys):
+        raise LogCorrupt(
+            "members were added to what is no map, or is complete",
+            run_id=state.run_id,
+            task_id=event.task_id,
+            seq=event.seq,
+            hint="The log was not written by this engine, or events are missing: run durable verify",
+        )
+    joined = SEPARATOR.join(keys) if keys else None
+    state.expand(node, fields["count"], event.seq, joined, fields.get("digest", ""), bool(fields.get("last")))
+    if fields["count"]:
+        state.grown.append(event.seq)
+    return node
+
+
 def definition_changed(state: RunState, event: Event) -> None:
     """Carry every node's record over by id; what the new definition lacks becomes an orphan."""
     old = copy(state)
@@ -45,11 +67,23 @@ def definition_changed(state: RunState, event: Event) -> None:
     state.definition_seq = event.seq
     state.set_graph(graph)
     state.grown = []
-    for seq, (scheduler, fragment) in zip(old.grown, old.graph.fragments, strict=True):
-        if scheduler in state.index and regrow(state, scheduler, fragment):
-            state.grown.append(seq)
     for name in SPARSE:
         setattr(state, name, {})
+    fragments = iter(old.graph.fragments)
+    batches = {batch.seq: batch for one in old.graph.expansions.by_group.values() for batch in one.batches}
+    for seq in old.grown:
+        batch = batches.get(seq)
+        if batch is None:
+            scheduler, fragment = next(fragments)
+            if scheduler in state.index and regrow(state, scheduler, fragment):
+                state.grown.append(seq)
+        elif _carry_batch(old, state, batch):
+            state.grown.append(seq)
+    for was, before in old.graph.expansions.by_group.items():
+        now = state.index.get(old.graph.ids[was])
+        here = state.graph.expansions.by_group.get(now) if now is not None else None
+        if here is not None and here.count == before.count:
+            here.complete = before.complete
     for node_id, was in old.index.items():
         now = state.index.get(node_id)
         if now is not None:
@@ -57,6 +91,25 @@ def definition_changed(state: RunState, event: Event) -> None:
         elif old.nodes[was] != PENDING or was in old.iterations:
             state.orphans[node_id] = (old.nodes[was], old.outcome[was])
     _renumber(old, state)
+
+
+def _carry_batch(old: RunState, state: RunState, batch: Batch) -> bool:
+    """Add members that were recorded under an earlier definition, with what happened to them."""
+    name = old.graph.ids[batch.group]
+    group = state.index.get(name)
+    here = state.graph.expansions.by_group.get(-1 if group is None else group)
+    if group is None or here is None or here.keyed != (batch.keys is not None):
+        return False
+    begin = len(state.nodes)
+    state.expand(group, batch.count, batch.seq, batch.keys, batch.digest, complete=False)
+    for name in _COLUMNS:
+        getattr(state, name)[begin:] = getattr(old, name)[batch.begin : batch.begin + batch.count]
+    for name in SPARSE:
+        column = getattr(state, name)
+        column.update(
+            {was - batch.begin + begin: kept for was, kept in getattr(old, name).items() if was in batch.nodes}
+        )
+    return True
 
 
 def regrow(state: RunState, scheduler: str, fragment: Fragment) -> bool:

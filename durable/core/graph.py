@@ -2,15 +2,18 @@
 
 A group is one node: an edge into it opens its members, its verdict opens what follows. A member is a
 line of nodes (a task, a chain, a nested group); its last node, its *end*, gives the member its id.
-A graph grows while its run goes on: what an attempt schedules is added behind what is there.
+A graph grows while its run goes on: what an attempt schedules, and the members of maps, are added behind
+what is there.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
 from durable.core.cycles import refuse_cycles
+from durable.core.expansion import Batch, Edges, Expansion, Expansions, Ids, Index, Lines
 from durable.core.specs import INTERRUPTION_LIMIT, Definition, Fragment, GroupSpec, Recipe, Stored, TaskSpec
 from durable.errors import DefinitionError
 
@@ -38,11 +41,13 @@ class Graph:
         members: for each group's number, its members as lines of nodes.
         scheduler: the node that scheduled a node; not for those of the definition.
         scheduled: the nodes that a node scheduled.
-        short: short ids of scheduled nodes; recipes: how scheduled tasks are made; policies: of scheduled groups,
+        short: short ids of scheduled nodes; recipes: how scheduled tasks are made; map_recipes: how
+            those of scheduled maps are; policies: of scheduled groups,
             where a description does not suffice.
         lane: where a node competes for room: its group, or outside of groups ROOT or COROUTINES.
         deadlines: seconds that a task has from its first start, for those that have a deadline.
         fragments: what was scheduled, as ``(scheduler, fragment)``.
+        expansions: the members of maps.
         jumps: edges that were added to nodes of the definition, as ``(scheduler, target)``; jumped: the targets of
             those that were added last.
 
@@ -52,29 +57,60 @@ class Graph:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.ids: list[str] = []
-        self.index: dict[str, int] = {}
+        self.expansions = Expansions()
+        self.ids = Ids(self.expansions)
+        self.index = Index(self.expansions)
         self.specs: list[TaskSpec | GroupSpec] = []
         self.grouped = bytearray()
-        self.parent: list[int] = []
-        self.end_of: list[int] = []
-        self.needs: list[int] = []
-        self.before: list[list[int]] = []
-        self.after: list[list[int]] = []
-        self.members: dict[int, list[list[int]]] = {}
+        self.parent = array("i")
+        self.end_of = array("i")
+        self.needs = array("i")
+        self.before = Edges()
+        self.after = Edges()
+        self.members: dict[int, Sequence[list[int]]] = {}
         self.scheduler: dict[int, int] = {}
         self.scheduled: dict[int, list[int]] = {}
         self.short: dict[int, str] = {}
         self.recipes: dict[int, tuple[Fragment, Recipe]] = {}
+        self.map_recipes: dict[int, tuple[Fragment, Recipe]] = {}
         self.policies: dict[int, Stored] = {}
-        self.lane: list[int] = []
+        self.lane = array("i")
         self.deadlines: dict[int, float] = {}
         self.fragments: list[tuple[str, Fragment]] = []
         self.jumps: set[tuple[str, str]] = set()
         self.jumped: list[int] = []
         self._by_short: dict[str, list[int]] = {}
         self._add(definition.tasks, definition.groups, definition.edges)
-        self.static = len(self.ids)
+        self.static = self.size
+
+    @property
+    def size(self) -> int:
+        """How many nodes there are."""
+        return len(self.grouped)
+
+    def expand(self, group: int, count: int, seq: int, keys: str | None, digest: str, complete: bool) -> None:
+        """Add members of a map.
+
+        Args:
+            group: the map's node.
+            count: how many members.
+            seq: the event that recorded them.
+            keys: their keys, joined; None when they have none.
+            digest: of their items.
+            complete: whether there will be no more.
+        """
+        expansion = self.expansions.by_group[group]
+        begin = self.size
+        self.expansions.extend(expansion, Batch(group, begin, expansion.count, count, seq, keys, digest))
+        expansion.complete = complete
+        spec = self.group(group).map
+        assert spec is not None
+        self.grouped += bytes(count)
+        self.needs += array("i", bytes(4 * count))
+        self.end_of += array("i", range(begin, begin + count))
+        for column in (self.parent, self.lane):
+            column += array("i", [group]) * count
+        self.specs += [spec.task] * count
 
     def grow(self, scheduler: str, fragment: Fragment) -> int:
         """Add what an attempt scheduled.
@@ -86,7 +122,7 @@ class Graph:
         Returns:
             How many nodes were added.
         """
-        begin, source = len(self.ids), self.index[scheduler]
+        begin, source = self.size, self.index[scheduler]
         self.fragments.append((scheduler, fragment))
         self._add(fragment.tasks, fragment.groups, fragment.edges)
         for node, name in enumerate(fragment.names, begin):
@@ -95,13 +131,14 @@ class Graph:
             self._by_short.setdefault(name, []).append(node)
         for node, recipe in enumerate(fragment.recipes, begin):
             self.recipes[node] = (fragment, recipe)
+        self.map_recipes.update({self.index[name]: (fragment, recipe) for name, recipe in fragment.maps.items()})
         self.policies.update({self.index[name]: stored for name, stored in fragment.policies.items()})
-        self.scheduled.setdefault(source, []).extend(range(begin, len(self.ids)))
+        self.scheduled.setdefault(source, []).extend(range(begin, self.size))
         self.jumped = [self.index[name] for name in fragment.jumps if self.index[name] not in self.after[source]]
         for target in self.jumped:
             self._add_edge(source, target)
             self.jumps.add((scheduler, self.ids[target]))
-        return len(self.ids) - begin
+        return self.size - begin
 
     def number(self, node_id: str) -> int:
         """Return a node's number, given its id or, where that is not ambiguous, its short id.
@@ -113,17 +150,18 @@ class Graph:
         if node is not None:
             return node
         several = [self.ids[one] for one in self._by_short.get(node_id, ())]
-        known = f"It may be {', '.join(several[:20])}" if several else f"It has: {', '.join(self.ids[:20])}"
+        known = f"It may be {', '.join(several[:20])}" if several else f"It has: {', '.join(list(self.index)[:20])}"
         raise DefinitionError(
             f"the workflow {self.definition.workflow!r} has no task or group {node_id!r}", hint=known
         ) from None
 
-    def find(self, name: str, near: int = -1) -> int | None:
+    def find(self, name: str, near: int = -1, *, members: bool = True) -> int | None:
         """Return the node that a name means: a sibling of ``near``, an id, or a short id that only one node has.
 
         Args:
             name: an id or a short id.
             near: a node; what was scheduled together with it comes first.
+            members: whether it may be the key of a map's member.
         """
         if near in self.scheduler:
             siblings = [node for node in self._by_short.get(name, ()) if self.scheduler[node] == self.scheduler[near]]
@@ -133,11 +171,23 @@ class Graph:
         if node is not None:
             return node
         found = self._by_short.get(name, ())
-        return found[0] if len(found) == 1 else None
+        if len(found) == 1:
+            return found[0]
+        if found or not members or not self.expansions:
+            return None
+        several = [expansion.find(name) for expansion in self.expansions.by_group.values()]
+        named = [member for member in several if member is not None]
+        return named[0] if len(named) == 1 else None
 
     def name(self, node: int) -> str:
-        """The node's short id; its id if it was not scheduled."""
+        """The node's short id: the key of a member of a map; the id of what was defined."""
+        if self.parent[node] in self.expansions.by_group:
+            return self.expansions.by_group[self.parent[node]].short_of(node)
         return self.short.get(node) or self.ids[node]
+
+    def expansion_of(self, node: int) -> Expansion | None:
+        """The map that a node is a member of, if it is one."""
+        return self.expansions.by_group.get(self.parent[node]) if self.expansions else None
 
     def is_group(self, node: int) -> bool:
         """Whether the node is a group."""
@@ -155,11 +205,15 @@ class Graph:
         assert isinstance(spec, GroupSpec)
         return spec
 
+    def written(self) -> Iterable[int]:
+        """All nodes that were defined or scheduled: all but the members of maps."""
+        return self.expansions.others(self.size) if self.expansions else range(self.size)
+
     def task_nodes(self) -> Iterable[int]:
-        """All nodes that are tasks."""
-        if len(self.ids) == self.static:
+        """All nodes that are tasks, members of maps left out."""
+        if self.size == self.static:
             return range(len(self.definition.tasks))
-        return [node for node, grouped in enumerate(self.grouped) if not grouped]
+        return [node for node in self.written() if not self.grouped[node]]
 
     def member_ids(self, node: int) -> list[str]:
         """The names of a group's members: those of their ends."""
@@ -171,6 +225,9 @@ class Graph:
 
     def subtree(self, node: int) -> Iterator[int]:
         """Yield every node inside a group, nested groups and their nodes included."""
+        if node in self.expansions.by_group:
+            yield from self.expansions.by_group[node].nodes
+            return
         for line in self.members[node]:
             for inner in line:
                 yield inner
@@ -186,6 +243,8 @@ class Graph:
 
     def leaks(self, node: int) -> bool:
         """Whether an edge leaves the group from inside, past its verdict."""
+        if node in self.expansions.by_group and not self.jumps:
+            return False
         inside = set(self.subtree(node))
         return any(target not in inside for inner in inside for target in self.after[inner])
 
@@ -200,7 +259,7 @@ class Graph:
             if node not in seen:
                 seen.add(node)
                 stack += self._directly_upstream(node)
-                if self.grouped[node]:
+                if self.grouped[node] and node not in self.expansions.by_group:
                     stack += [line[-1] for line in self.members[node]]
         return False
 
@@ -209,21 +268,23 @@ class Graph:
         return bool(self._directly_upstream(node))
 
     def ordered(self) -> list[int]:
-        """All nodes in definition order, each group where its first member stands."""
-        nodes = range(len(self.ids))
-        return sorted(nodes, key=self.place) if self.members else list(nodes)
+        """All nodes in definition order, each group where its first member stands; members of maps left out."""
+        return sorted(self.written(), key=self.place) if self.members else list(self.written())
 
     def topological(self) -> list[int]:
-        """All nodes, each after what it follows and each group before its members; else in definition order."""
-        waits = list(self.needs)
+        """All nodes, each after what it follows and each group before its members; else in definition order.
+
+        Members of maps are left out.
+        """
         place = {node: number for number, node in enumerate(self.ordered())}
-        free = [(place[node], node) for node, needs in enumerate(waits) if not needs]
+        waits = {node: self.needs[node] for node in place}
+        free = [(place[node], node) for node, needs in waits.items() if not needs]
         heapify(free)
         order: list[int] = []
         while free:
             node = heappop(free)[1]
             order.append(node)
-            opened = [line[0] for line in self.members.get(node, ())]
+            opened = [line[0] for line in self.members.get(node, ())] if node not in self.expansions.by_group else []
             for target in [*self.after[node], *opened]:
                 waits[target] -= 1
                 if not waits[target]:
@@ -231,7 +292,15 @@ class Graph:
         return order
 
     def place(self, node: int) -> tuple[int, int, int]:
-        """Where a node stands in definition order: sorts before what stands behind it."""
+        """Where a node stands in definition order: sorts before what stands behind it.
+
+        A map stands behind what it follows, its members at the map.
+        """
+        if self.parent[node] in self.expansions.by_group:
+            return *self.place(self.parent[node])[:2], node
+        if node in self.expansions.by_group:
+            ends = [max(self.subtree(one), default=one) if self.grouped[one] else one for one in self.before[node]]
+            return max(ends, default=node if node in self.scheduler else -1), 2, 0
         if not self.grouped[node]:
             return node, 1, 0
         return min((inner for inner in self.subtree(node) if not self.grouped[inner]), default=node), 0, -node
@@ -243,18 +312,18 @@ class Graph:
         return self.before[node] + opened_by + scheduler
 
     def _add(self, tasks: Sequence[TaskSpec], groups: Sequence[GroupSpec], edges: Iterable[tuple[str, str]]) -> None:
-        begin, count = len(self.ids), len(tasks) + len(groups)
-        self.ids += [spec.id for spec in tasks]
-        self.ids += [spec.id for spec in groups]
-        self.index.update((name, number) for number, name in enumerate(self.ids[begin:], begin))
+        specs: list[TaskSpec | GroupSpec] = [*tasks, *groups]
+        begin, count = self.size, len(specs)
+        self.ids.update(enumerate([spec.id for spec in specs], begin))
+        self.index.update((spec.id, number) for number, spec in enumerate(specs, begin))
         if len(self.index) != len(self.ids):
             self._refuse_twice()
-        self.specs += [*tasks, *groups]
+        self.specs += specs
         self.grouped += bytes(len(tasks)) + b"\x01" * len(groups)
         for column, value in ((self.parent, -1), (self.end_of, -1), (self.needs, 0)):
-            column += [value] * count
-        self.before += [[] for _ in range(count)]
-        self.after += [[] for _ in range(count)]
+            column += array("i", [value]) * count
+        for edges_of in (self.before, self.after):
+            edges_of.update((number, []) for number in range(begin, begin + count))
         self.deadlines |= {node: spec.deadline for node, spec in enumerate(tasks, begin) if spec.deadline is not None}
         for number, group in enumerate(groups, begin + len(tasks)):
             self._add_group(number, group)
@@ -262,27 +331,38 @@ class Graph:
         for node, spec in enumerate(tasks, begin):
             if spec.coroutine and self.parent[node] < 0:
                 self.lane[node] = COROUTINES
+        index = self.index
         for source, target in dict.fromkeys(edges):
-            self._add_edge(self.number(source), self.number(target))
+            try:
+                before, after = index[source], index[target]
+            except KeyError:  # by its short id, or not there at all
+                before, after = self.number(source), self.number(target)
+            self._add_edge(before, after)
         refuse_cycles(self, begin)
 
     def _refuse_twice(self) -> None:
         seen: set[str] = set()
-        twice = sorted({name for name in self.ids if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
+        twice = sorted({name for name in self.ids.values() if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
         raise DefinitionError(
             f"the workflow {self.definition.workflow!r} uses an id twice: {', '.join(twice)}",
             hint="Give each task its own id: t(task_id=...), and each group its own name",
         )
 
     def _add_group(self, number: int, group: GroupSpec) -> None:
+        if group.map is not None:
+            expansion = Expansion(number, group.id, group.map.keyed)
+            self.expansions.add(expansion)
+            self.members[number] = Lines(expansion)
+            return
         lines = [[self.number(name) for name in line] for line in group.members]
         self.members[number] = lines
         for line in lines:
             self.needs[line[0]] += 1
             for node in line:
                 if self.parent[node] >= 0 or node == number:
+                    other = self.ids.get(self.parent[node], group.id)
                     raise DefinitionError(
-                        f"{self.ids[node]!r} stands twice in groups ({self.ids[self.parent[node]]!r} and {group.id!r})",
+                        f"{self.ids[node]!r} stands twice in groups ({other!r} and {group.id!r})",
                         hint="Make a second instance: t(task_id=...)",
                     )
                 self.parent[node], self.end_of[node] = number, line[-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
+from math import ceil
 
 from durable.core.graph import COROUTINES, ROOT
 from durable.core.specs import GroupSpec
@@ -16,6 +17,9 @@ from durable.core.state import RunState
 from durable.core.transitions import INTERRUPTED, PENDING, SUSPENDED, WAITING
 
 UNLIMITED = 1 << 30
+
+_CATCH_UP = 50_000
+"""Microseconds of starts that a paced lane catches up with after the driver was busy."""
 
 STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING, SUSPENDED})
 """Statuses from which a task starts."""
@@ -27,20 +31,25 @@ class Lanes:
     Args:
         state: the folded state.
         default_limit: how many tasks of a group run at once when its definition does not say.
+        processes: the same for a group of worker processes; None for ``default_limit``.
 
     Attributes:
         queues: tasks that may start, by lane.
         live: tasks that run; busy: how many of them, by lane.
+        chunks: of how many tasks those are that are handed over together, by lane.
         delayed: ``(due, task)`` of tasks that back off, a heap.
         suspects: tasks whose next try is to run alone; alone: the one that does.
     """
 
-    def __init__(self, state: RunState, default_limit: int) -> None:
+    def __init__(self, state: RunState, default_limit: int, processes: int | None = None) -> None:
         graph = state.graph
         self._state = state
         self._graph = graph
         self._default_limit = default_limit
+        self._processes = processes or default_limit
         self._limits = {ROOT: 1, COROUTINES: UNLIMITED}
+        self._rates: dict[int, Pace] = {}
+        self.chunks: dict[int, int] = {}
         for group in graph.members:
             self.add_group(group)
         self.queues: dict[int, deque[int]] = {}
@@ -52,14 +61,25 @@ class Lanes:
 
     def add_group(self, group: int) -> None:
         """Make the lane of a group."""
-        self._limits[group] = _limit(self._graph.group(group), self._default_limit)
+        spec = self._graph.group(group)
+        self._limits[group] = _limit(spec, self._default_limit, self._processes) * spec.chunk
+        if spec.chunk > 1:
+            self.chunks[group] = spec.chunk
+        if spec.rate is not None:
+            self._rates[group] = Pace(spec.rate)
 
     def enqueue(self, node: int) -> None:
-        """Let a task start as soon as its lane has room, or once its back-off is over."""
-        if self._state.nodes[node] == WAITING:
-            heappush(self.delayed, (self._state.due[node], node))
+        """Let a task start as soon as its lane has room."""
+        lane = self._graph.lane[node]
+        queue = self.queues.get(lane)
+        if queue is None:
+            self.queues[lane] = deque((node,))
         else:
-            self._enqueue(node)
+            queue.append(node)
+
+    def delay(self, node: int) -> None:
+        """Let a task that backs off start once that is over."""
+        heappush(self.delayed, (self._state.due[node], node))
 
     def went_live(self, node: int) -> None:
         """Take note that a task was started."""
@@ -69,8 +89,9 @@ class Lanes:
 
     def left(self, node: int) -> None:
         """Take note that a task, if it was running, does not run any more."""
-        if node in self.live:
-            self.live.remove(node)
+        live = self.live
+        if node in live:
+            live.remove(node)
             self.busy[self._graph.lane[node]] -= 1
             if node == self.alone:
                 self.alone = None
@@ -88,7 +109,7 @@ class Lanes:
         if self.alone is None:
             if self.queues:
                 for lane in list(self.queues):
-                    self._fill(lane, start)
+                    self._fill(lane, start, now)
             if self.suspects and not start and not self.live:
                 self._start_suspect(start)
         if allowed is not None and len(start) > allowed:
@@ -96,41 +117,47 @@ class Lanes:
         return start
 
     def wake(self) -> int | None:
-        """When the next back-off is over, microseconds since 1970; None when nothing backs off."""
+        """When the next back-off is over, or a paced task may start, microseconds since 1970; None for never."""
+        found = [pace.free for lane, pace in self._rates.items() if lane in self.queues and self._room(lane)]
         while self.delayed:
             when, node = self.delayed[0]
             if self._backs_off(when, node):
-                return when
+                found.append(when)
+                break
             heappop(self.delayed)
-        return None
+        return min(found, default=None)
 
-    def _enqueue(self, node: int) -> None:
-        lane = self._graph.lane[node]
-        queue = self.queues.get(lane)
-        if queue is None:
-            self.queues[lane] = deque((node,))
-        else:
-            queue.append(node)
+    @property
+    def timed(self) -> bool:
+        """Whether time may let something start."""
+        return bool(self.delayed or self._rates)
+
+    def _room(self, lane: int) -> int:
+        return self._limits[lane] - self.busy.get(lane, 0)
 
     def _awake(self, now: int) -> None:
         while self.delayed and self.delayed[0][0] <= now:
             when, node = heappop(self.delayed)
             if self._backs_off(when, node):
-                self._enqueue(node)
+                self.enqueue(node)
 
     def _backs_off(self, when: int, node: int) -> bool:
         """Whether an entry of ``delayed`` still holds."""
         return self._state.nodes[node] == WAITING and self._state.due.get(node) == when
 
-    def _fill(self, lane: int, start: list[int]) -> None:
-        queue = self.queues[lane]
+    def _fill(self, lane: int, start: list[int], now: int) -> None:
+        queue, state = self.queues[lane], self._state
         free = self._limits[lane] - self.busy.get(lane, 0)
-        nodes = self._state.nodes
+        if lane in self._rates:
+            free = self._rates[lane].allow(min(free, len(queue)), now)
+        if lane in self.chunks and free < len(queue):
+            free -= free % self.chunks[lane]  # a chunk is handed over whole
+        nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()
             if nodes[node] not in STARTABLE:
                 continue  # closed meanwhile
-            if self._state.interrupted and self._suspect(node):
+            if interrupted and self._suspect(node):
                 self.suspects.append(node)
                 continue
             start.append(node)
@@ -160,7 +187,35 @@ class Lanes:
         del start[allowed:]
 
 
-def _limit(spec: GroupSpec, default_limit: int) -> int:
+class Pace:
+    """At most so many starts in a second, evenly spaced; what was missed is caught up with a little at a time.
+
+    Args:
+        rate: starts in a second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._gap = 1e6 / rate
+        self._next = 0.0
+
+    @property
+    def free(self) -> int:
+        """When the next start is allowed."""
+        return ceil(self._next)
+
+    def allow(self, wanted: int, now: int) -> int:
+        """Return how many of the wanted starts are allowed now, and count them."""
+        if not self._next or self._next > now + self._gap:  # the first, or the clock was set back
+            self._next = now
+        self._next = max(self._next, now - _CATCH_UP)
+        count = min(wanted, int((now - self._next) // self._gap) + 1) if now >= self._next else 0
+        self._next += count * self._gap
+        return count
+
+
+def _limit(spec: GroupSpec, default_limit: int, processes: int) -> int:
     if spec.backend == "direct":
         return 1
-    return spec.limit or (UNLIMITED if spec.backend == "asyncio" else default_limit)
+    if spec.limit:
+        return spec.limit
+    return {"asyncio": UNLIMITED, "process": processes}.get(spec.backend, default_limit)

@@ -1,15 +1,15 @@
 """Replay: checkpoint + later events -> state, and the checkpoint's bytes.
 
-The bytes are columns, copied; a checkpoint that this version does not know is ignored, because it
+The bytes are columns, squeezed; a checkpoint that this version does not know is ignored, because it
 is only a cache of the fold.
 """
 
 from __future__ import annotations
 
-import gc
 import sys
+import zlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -17,16 +17,26 @@ import msgspec
 
 from durable.core import channel
 from durable.core.events import Event
+from durable.core.expansion import Batch
 from durable.core.fold import apply
 from durable.core.fold_growth import SPARSE, regrow
 from durable.core.graph import Graph
 from durable.core.marks import Marks
+from durable.core.pausing import collections_paused
 from durable.core.specs import Fragment
 from durable.core.state import ReadGraph, RunState
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
 
 _COLUMNS = ("attempts", "outcome", "started", "ended")
+_BATCHES = 64
+"""Batches of members that are squeezed together."""
+
+_QUICK = 1
+"""The level of compression: columns have little to find, and a checkpoint holds the driver up."""
+
+_FORMAT = [CHECKPOINT_FORMAT, sys.byteorder, *(array(code).itemsize for code in "LQq")]
+
 _PLAIN = (
     "seq", "time", "status", "error_seq", "definition_seq", "drive_began", "steps", "metadata", "orphans",
     "run_deadline", "signals", "grown", "result_seq", *SPARSE,
@@ -43,26 +53,24 @@ def replay(state: RunState, events: Iterable[Event]) -> RunState:
     Raises:
         LogCorrupt, UnknownEvent, IllegalTransition: the log cannot be folded.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()  # a fold makes many small objects and no cycles: collections only cost
-    try:
+    with collections_paused():
         for event in events:
             apply(state, event)
-    finally:
-        if was_enabled:
-            gc.enable()
     return state
 
 
 def dump(state: RunState) -> bytes:
     """Return a state as a checkpoint's bytes."""
     whole: dict[str, Any] = {name: getattr(state, name) for name in _PLAIN}
-    whole |= {name: getattr(state, name).tobytes() for name in _COLUMNS}
-    whole["nodes"] = bytes(state.nodes)
+    whole |= {name: squeezed(getattr(state, name)) for name in _COLUMNS}
+    whole["nodes"] = zlib.compress(state.nodes, _QUICK)
+    expansions = state.graph.expansions.by_group
+    whole["batches"] = list(_dumped_batches(state))
+    whole["complete"] = [group for group, expansion in expansions.items() if expansion.complete]
     whole["taken"] = {node: sorted(taken) for node, taken in state.taken.items()}
     whole["listening"], whole["requests"] = state.listening, state.requests
     whole["channel"] = {key: channel.operations(cell) for key, cell in state.channel.items()}
-    whole["format"] = [CHECKPOINT_FORMAT, sys.byteorder, array("L").itemsize]
+    whole["format"] = _FORMAT
     data = msgspec.msgpack.encode(whole)
     return sha256(data).digest() + data
 
@@ -72,8 +80,51 @@ def opened(data: bytes) -> dict[str, Any] | None:
     if sha256(data[32:]).digest() != data[:32]:
         return None
     whole: dict[str, Any] = msgspec.msgpack.decode(data[32:], strict=False)
-    known = whole.get("format") == [CHECKPOINT_FORMAT, sys.byteorder, array("L").itemsize]
-    return whole if known else None
+    return whole if whole.get("format") == _FORMAT else None
+
+
+def fragments_of(whole: dict[str, Any]) -> list[int]:
+    """Return the seqs of the TasksScheduled events that an opened checkpoint needs."""
+    batches = {batch[0] for batch in _batches_of(whole)}
+    return [seq for seq in whole["grown"] if seq not in batches]
+
+
+def squeezed(column: array[int]) -> bytes:
+    """Return a column's bytes, compressed: first the lowest byte of each number, then the next one, and so on.
+
+    Numbers of a column are like those before them in their higher bytes; side by side these take no room.
+    """
+    flat = memoryview(column).cast("B")
+    size = column.itemsize
+    return zlib.compress(b"".join(bytes(flat[place::size]) for place in range(size)), _QUICK)
+
+
+def unsqueezed(typecode: str, data: bytes) -> array[int]:
+    """Undo ``squeezed``."""
+    planes = zlib.decompress(data)
+    size = array(typecode).itemsize
+    count = len(planes) // size
+    flat = bytearray(len(planes))
+    for place in range(size):
+        flat[place::size] = planes[place * count : (place + 1) * count]
+    column = array(typecode)
+    column.frombytes(flat)
+    return column
+
+
+def _dumped_batches(state: RunState) -> Iterator[bytes]:
+    """Yield the batches of members, some at a time: the keys of all of them at once may be many megabytes."""
+    found: list[Batch] = [
+        batch for expansion in state.graph.expansions.by_group.values() for batch in expansion.batches
+    ]
+    for begin in range(0, len(found), _BATCHES):
+        rows = [(one.seq, one.group, one.count, one.keys, one.digest) for one in found[begin : begin + _BATCHES]]
+        yield zlib.compress(msgspec.msgpack.encode(rows), _QUICK)
+
+
+def _batches_of(whole: dict[str, Any]) -> Iterator[tuple[int, int, int, str | None, str]]:
+    for data in whole["batches"]:
+        yield from msgspec.msgpack.decode(zlib.decompress(data), type=list[tuple[int, int, int, str | None, str]])
 
 
 def restore(
@@ -84,25 +135,21 @@ def restore(
     grown: Iterable[Event],
     read_graph: ReadGraph,
 ) -> RunState:
-    """Return the state that an opened checkpoint holds.
+    """Return the state that an opened checkpoint holds; its numbers are those of the log's own order of growth.
 
     Args:
         run_id: the run.
         whole: what ``opened`` returned.
         created: the run's first event.
         definition: the event that ``whole["definition_seq"]`` names.
-        grown: the events that ``whole["grown"]`` names.
+        grown: the events that ``fragments_of`` names.
         read_graph: makes the graph of a definition in the log.
     """
     state = RunState(run_id, read_graph)
     graph = read_graph(definition)
     assert isinstance(graph, Graph)
     state.set_graph(graph)
-    for event in grown:
-        fragment = read_graph(event)
-        assert isinstance(fragment, Fragment)
-        assert event.task_id is not None
-        regrow(state, event.task_id, fragment)
+    _regrow_all(state, whole, iter(grown))
     state.created = created
     for name in _PLAIN:
         setattr(state, name, whole[name])
@@ -114,10 +161,27 @@ def restore(
     state.taken = {int(node): frozenset(taken) for node, taken in whole["taken"].items()}
     state.listening = msgspec.convert(whole["listening"], dict[str, list[tuple[int, str, int]]])
     state.requests = msgspec.convert(whole["requests"], dict[str, tuple[int, str, int, int]])
-    state.nodes = bytearray(whole["nodes"])
+    state.nodes = bytearray(zlib.decompress(whole["nodes"]))
     for name in _COLUMNS:
-        column = getattr(state, name)
-        setattr(state, name, array(column.typecode, whole[name]))
+        setattr(state, name, unsqueezed(getattr(state, name).typecode, whole[name]))
     cells = {key: channel.rebuild((op, argument) for op, argument in found) for key, found in whole["channel"].items()}
     state.channel = {key: cell for key, cell in cells.items() if cell is not None}
     return state
+
+
+def _regrow_all(state: RunState, whole: dict[str, Any], grown: Iterator[Event]) -> None:
+    """Let the graph grow as it had, in the same order, so that all nodes have their numbers."""
+    batches = {batch[0]: batch for batch in _batches_of(whole)}
+    for seq in whole["grown"]:
+        batch = batches.get(seq)
+        if batch is not None:
+            _, group, count, keys, digest = batch
+            state.expand(group, count, seq, keys, digest, complete=False)
+            continue
+        event = next(grown)
+        fragment = state.read_graph(event)
+        assert isinstance(fragment, Fragment)
+        assert event.task_id is not None
+        regrow(state, event.task_id, fragment)
+    for group in whole["complete"]:
+        state.graph.expansions.by_group[group].complete = True

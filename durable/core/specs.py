@@ -14,7 +14,7 @@ INTERRUPTION_LIMIT = 25
 """Attempts that may be interrupted when a task declares no ``max_attempts`` of its own."""
 
 
-class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the log records of a task's definition.
 
     Attributes:
@@ -40,19 +40,39 @@ class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     coroutine: bool = False
 
 
+class MapSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the log records of a group whose members are made of items.
+
+    Attributes:
+        task: the task that each member is an instance of.
+        parameter: the one that an item is bound to.
+        source: id of the task or group whose result the items are; "" for items that the code gives.
+        keyed: whether members have keys; else they are told apart by position.
+    """
+
+    task: TaskSpec
+    parameter: str
+    source: str = ""
+    keyed: bool = False
+
+
 class GroupSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the log records of a group's definition.
 
     Attributes:
         id: stable id, unique among tasks and groups.
-        members: each member's node ids, first to last.
+        members: each member's node ids, first to last; none for a map, whose members are recorded as they come.
         policy: the policy's description, e.g. ``{"type": "at_least_n", "min_success": 2}``.
         limit: how many of its tasks may run at once; None for the engine's default.
-        backend: where its tasks run: "direct" on the driver, one after another, "threading" or "asyncio".
+        backend: where its tasks run: "direct" on the driver, one after another, "threading", "asyncio", "process", or
+            "executor" for one of the caller's own, which is live code and not recorded.
         timeout: seconds from the group's start to its last result; None for no limit.
         fail_fast: judge as soon as failure is certain.
         decide_early: judge as soon as either outcome is certain.
         callback: id of the task that runs once after the verdict; None without one.
+        map: how its members are made of items; None for a group of given members.
+        rate: how many of its tasks may start in a second; None for no limit.
+        chunk: how many of its tasks are handed over to its backend at once.
     """
 
     id: str
@@ -64,6 +84,9 @@ class GroupSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     fail_fast: bool = False
     decide_early: bool = False
     callback: str | None = None
+    map: MapSpec | None = None
+    rate: float | None = None
+    chunk: int = 1
 
 
 class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,6 +117,26 @@ class Recipe(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     bound: Stored | None = None
 
 
+class Window(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+    """Items of a map that were read together, as a MembersAdded event records them.
+
+    Attributes:
+        count: how many.
+        last: whether there are no more.
+        keys: their names, if they have keys.
+        digest: of the items.
+        items: the items as one list; None when there are none, or when another event has them.
+        sources: the events whose values the items are, if each has one of its own.
+    """
+
+    count: int
+    last: bool = False
+    keys: list[str] | None = None
+    digest: str = ""
+    items: Stored | None = None
+    sources: list[int] | None = None
+
+
 class Fragment(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one attempt scheduled, in the order in which it was scheduled.
 
@@ -105,6 +148,8 @@ class Fragment(msgspec.Struct, frozen=True, omit_defaults=True):
         by_value: templates that cannot be imported and are recorded with their code.
         policies: policies that their description does not suffice for, by group id.
         jumps: tasks and groups of the definition that follow the scheduler now.
+        maps: how the tasks of maps are made, by the map's id; windows: the items of maps that were given some, on
+            their way to events of their own.
     """
 
     names: tuple[str, ...] = ()
@@ -116,6 +161,8 @@ class Fragment(msgspec.Struct, frozen=True, omit_defaults=True):
     by_value: tuple[str, ...] = ()
     policies: dict[str, Stored] = {}
     jumps: tuple[str, ...] = ()
+    maps: dict[str, Recipe] = {}
+    windows: dict[str, list[Window]] = {}
 
     @property
     def ids(self) -> list[str]:

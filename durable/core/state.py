@@ -7,6 +7,7 @@ frontier's to know (``decide.py``). Values stay in their events; the state keeps
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ ReadGraph = Callable[[Event], Graph | Fragment]
 TasksScheduled event carries."""
 
 _ZERO = bytes(8)
+NO_TASK = 255
 
 
 class RunState:
@@ -100,7 +102,7 @@ class RunState:
 
     def set_graph(self, graph: Graph) -> None:
         """Begin with a graph in which nothing has happened."""
-        count = len(graph.ids)
+        count = graph.size
         self.graph = graph
         self.index = graph.index
         self.nodes = bytearray(count)
@@ -111,7 +113,14 @@ class RunState:
 
     def grow(self, scheduler: str, fragment: Fragment) -> None:
         """Add what an attempt scheduled, in which nothing has happened."""
-        count = self.graph.grow(scheduler, fragment)
+        self._extend(self.graph.grow(scheduler, fragment))
+
+    def expand(self, group: int, count: int, seq: int, keys: str | None, digest: str, complete: bool) -> None:
+        """Add members of a map, in which nothing has happened. See ``Graph.expand``."""
+        self.graph.expand(group, count, seq, keys, digest, complete)
+        self._extend(count)
+
+    def _extend(self, count: int) -> None:
         self.nodes.extend(bytes(count))
         for column in (self.attempts, self.outcome, self.started, self.ended):
             column.frombytes(_ZERO * count)
@@ -127,9 +136,12 @@ class RunState:
     def task_statuses(self) -> bytes:
         """The status of every task, groups left out."""
         graph = self.graph
-        if len(graph.ids) == graph.static:
+        if graph.size == graph.static:
             return bytes(self.nodes[: len(graph.definition.tasks)])
-        return bytes(self.nodes[node] for node in graph.task_nodes())
+        found = bytearray(self.nodes)
+        for group in graph.members:
+            found[group] = NO_TASK
+        return bytes(found).replace(bytes([NO_TASK]), b"")
 
     @property
     def status_name(self) -> str:
@@ -171,10 +183,13 @@ class RunState:
             group = self.graph.parent[group]
         return False
 
+    def having(self, *statuses: int) -> list[int]:
+        """All tasks and groups with one of these statuses; quick also where few of very many have one."""
+        return [found.start() for found in re.finditer(b"[%s]" % re.escape(bytes(statuses)), self.nodes)]
+
     def failures(self) -> list[int]:
         """Tasks and groups that failed, timed out or were cancelled and that no verdict settled."""
-        bad = (FAILED, TIMED_OUT, CANCELLED)
-        return [node for node, status in enumerate(self.nodes) if status in bad and not self.settled(node)]
+        return [node for node in self.having(FAILED, TIMED_OUT, CANCELLED) if not self.settled(node)]
 
     def outermost_failures(self) -> list[int]:
         """``failures()`` as their outermost failed groups see them, in the order in which they were recorded."""

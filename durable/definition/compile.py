@@ -5,18 +5,20 @@ A compilation is a snapshot: what is linked afterwards does not change it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from durable.core.graph import Graph
+from durable.core.pausing import collections_paused
 from durable.core.policies import GroupExecutionPolicy
 from durable.core.specs import Definition, GroupSpec, TaskSpec
 from durable.definition.groups import ParallelGroup
-from durable.definition.recipes import MissingPolicy, scheduled_policy, scheduled_task
-from durable.definition.specs import group_spec, task_spec
+from durable.definition.maps import MapGroup
+from durable.definition.recipes import MissingPolicy, scheduled_map_task, scheduled_policy, scheduled_task
+from durable.definition.specs import group_spec, map_spec, task_spec
 from durable.definition.task import Task
 from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
 from durable.payloads import Payload, encode
@@ -24,6 +26,38 @@ from durable.payloads import Payload, encode
 if TYPE_CHECKING:
     from durable.definition.blueprint import Blueprint
     from durable.definition.expressions import Node
+
+
+class Mapped(NamedTuple):
+    """How a map's members are made: of which task, the parameter that gets the item, and who has the items."""
+
+    task: Task[Any]
+    parameter: str
+    group: MapGroup | None = None
+
+
+class MemberTasks(Sequence[Any]):
+    """The tasks of a map's members as policies see them, each made when it is asked for.
+
+    Args:
+        graph: the run's graph; group: the map; task: what its members are made of.
+    """
+
+    def __init__(self, graph: Graph, group: int, task: Task[Any]) -> None:
+        self._graph = graph
+        self._expansion = graph.expansions.by_group[group]
+        self._task = task
+
+    def __len__(self) -> int:
+        return self._expansion.count
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        if not -len(self) <= place < len(self):
+            raise IndexError(place)
+        node = self._expansion.node_at(place % len(self))
+        return self._task.instance(self._expansion.short_of(node), self._task.bound)
 
 
 class Compiled:
@@ -40,11 +74,11 @@ class Compiled:
         templates: tasks that scheduled instances may be made of, by id.
         chords: of each callback, its group and the parameters that may get its value, by the callback's id.
         unstorable: tasks whose bound arguments cannot be stored, with the error.
+        mapped: how members of maps are made, by the map's id, which stands for all of them in the tables above.
         file: the file that defines the workflow.
     """
 
     def __init__(self, workflow: Blueprint, start: str | None = None) -> None:
-        tasks, groups, edges = taken(workflow, start)
         self.file = workflow.file
         self.tasks: dict[str, Task[Any]] = {}
         self.groups: dict[str, ParallelGroup] = {}
@@ -53,17 +87,24 @@ class Compiled:
         self.unstorable: dict[str, PayloadError] = {}
         self.templates = {task.task_id: task for task in workflow.defined}
         self.chords: dict[str, tuple[int, list[str]]] = {}
-        self.definition = Definition(
-            workflow.name,
-            workflow.version,
-            tuple(self._task(task) for task in tasks),
-            tuple(self._group(group) for group in groups),
-            tuple((before.task_id, after.task_id) for before, after in edges),
-        )
-        self.graph = Graph(self.definition)
-        for group in groups:
-            group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
-        self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
+        self.mapped: dict[str, Mapped] = {}
+        with collections_paused():
+            tasks, groups, edges = taken(workflow, start)
+            names = {task.task_id for task in tasks} | {group.task_id for group in groups}
+            self.definition = Definition(
+                workflow.name,
+                workflow.version,
+                tuple(self._task(task) for task in tasks),
+                tuple(self._group(group, names) for group in groups),
+                tuple((before.task_id, after.task_id) for before, after in edges),
+            )
+            self.graph = Graph(self.definition)
+            for group in groups:
+                if group.task_id not in self.mapped:
+                    group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
+            self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
+            for name, mapped in self.mapped.items():
+                self.upstream[name] = self._upstream(mapped.task, self.graph.index[name])
 
     def check_parameters(self, initial: Collection[str]) -> None:
         """Refuse a root, or a member that a group starts with, whose parameter nothing can give.
@@ -74,11 +115,13 @@ class Compiled:
         Raises:
             UnresolvedParameter: naming the task and the parameter.
         """
-        for name, task in self.tasks.items():
+        checked = [(name, task, "") for name, task in self.tasks.items()]
+        checked += [(name, mapped.task, mapped.parameter) for name, mapped in self.mapped.items()]
+        for name, task, item in checked:
             if self.graph.follows_something(self.graph.index[name]):
                 continue
             signature = task.signature
-            given = {*task.bound, *initial, *signature.optional, *self.upstream[name]}
+            given = {*task.bound, *initial, *signature.optional, *self.upstream[name], item}
             missing = [parameter for parameter in signature.names if parameter not in given]
             if missing:
                 raise UnresolvedParameter(
@@ -90,10 +133,12 @@ class Compiled:
                     f"or give it as input: initial={{{missing[0]!r}: ...}}, durable run FILE --input {missing[0]}=...",
                 )
 
-    def members(self, graph: Graph, group: int) -> tuple[list[Any], Callable[[Any], Any] | None]:
+    def members(self, graph: Graph, group: int) -> tuple[Sequence[Any], Callable[[Any], Any] | None]:
         """Return the tasks that a group's policy sees, and what chooses the group's successors."""
         name = graph.ids[group]
         live = self.groups.get(name)
+        if group in graph.expansions.by_group:
+            return MemberTasks(graph, group, self.mapped_task(graph, group).task), live.route if live else None
         if live is not None:
             return [line[-1] for line in live.lines()], live.route
         if name not in self.policies:
@@ -102,16 +147,41 @@ class Compiled:
         route = template.route if template is not None else None
         return [self._member(graph, line[-1]) for line in graph.members[group]], route
 
+    def mapped_task(self, graph: Graph, group: int) -> Mapped:
+        """Return how the members of a map are made."""
+        name = graph.ids[group]
+        found = self.mapped.get(name)
+        if found is None:
+            self.adopt(graph, group)
+            found = self.mapped[name]
+        return found
+
+    def task_of(self, graph: Graph, node: int) -> Task[Any] | None:
+        """Return the live task of a node; of a member of a map, that which all its members are made of."""
+        expansion = graph.expansion_of(node)
+        if expansion is not None:
+            return self.mapped_task(graph, expansion.group).task
+        return self.tasks.get(graph.ids[node])
+
+    def _adopt_map(self, graph: Graph, node: int) -> None:
+        name, spec = graph.ids[node], graph.group(node).map
+        assert spec is not None
+        try:
+            task, bound = scheduled_map_task(graph, node, self.templates)
+        except Exception as error:
+            task, bound = _failing(error), None
+        self.mapped[name] = Mapped(task, spec.parameter)
+        self.upstream[name] = self._upstream(task, node)
+        if bound is not None:
+            self.bound[name] = bound
+
     def _adopt_missing(self, graph: Graph, node: int, error: Exception) -> None:
         name = graph.ids[node]
         if graph.is_group(node):
             self.policies[name] = MissingPolicy(error)
             return
 
-        def gone() -> None:
-            raise error
-
-        self.tasks[name] = Task(gone, "gone").instance(name, {})
+        self.tasks[name] = _failing(error).instance(name, {})
         self.upstream[name] = {}
 
     def _member(self, graph: Graph, node: int) -> Any:
@@ -137,6 +207,8 @@ class Compiled:
         self.graph = graph
         try:
             if graph.is_group(node):
+                if node in graph.expansions.by_group:
+                    self._adopt_map(graph, node)
                 self.policies[name] = scheduled_policy(graph, node)
                 return
             task, bound = scheduled_task(graph, node, self.templates)
@@ -150,21 +222,24 @@ class Compiled:
 
     def _task(self, task: Task[Any]) -> TaskSpec:
         self.tasks[task.task_id] = task
-        return task_spec(task, self._digest(task) if task.bound else "")
+        return task_spec(task, self._digest(task, task.task_id) if task.bound else "")
 
-    def _digest(self, task: Task[Any]) -> str:
+    def _digest(self, task: Task[Any], name: str) -> str:
+        """Return the digest of bound arguments; ``name`` is what they are kept under."""
         try:
             payload = encode(dict(task.bound))
         except PayloadError as error:
-            self.unstorable[task.task_id] = error
+            self.unstorable[name] = error
             return ""
         if payload is not None and any(type(value) not in _IMMUTABLE for value in task.bound.values()):
-            self.bound[task.task_id] = payload
+            self.bound[name] = payload
         if payload is None or not payload.encoding.startswith("json"):
             return ""
         return sha256(msgspec.json.encode(task.bound, order="sorted")).hexdigest()[:12]
 
-    def _group(self, group: ParallelGroup) -> GroupSpec:
+    def _group(self, group: ParallelGroup, names: Collection[str]) -> GroupSpec:
+        if isinstance(group, MapGroup):
+            return self._map(group, names)
         if not group.members:
             raise DefinitionError(f"the group {group.name or ''!r} is empty", hint="Give it at least one member")
         name = group.task_id
@@ -172,14 +247,27 @@ class Compiled:
         self.policies[name] = group.policy
         return group_spec(group, name, lambda node: node.task_id)
 
+    def _map(self, group: MapGroup, names: Collection[str]) -> GroupSpec:
+        name, source = group.task_id, group.source
+        if source is not None and source.task_id not in names:
+            raise DefinitionError(
+                f"the map {name!r} goes over the result of {source.task_id!r}, which is not linked",
+                hint=f"Link it: {source.task_id} >> {group.task.task_id}.map({source.task_id})",
+            )
+        args = self._digest(group.task, name) if group.task.bound else ""
+        spec = map_spec(group, args, source.task_id if source is not None else "", names.__contains__)
+        self.groups[name], self.policies[name] = group, group.policy
+        self.mapped[name] = Mapped(group.task, spec.parameter, group)
+        return group_spec(group, name, lambda node: node.task_id, spec)
+
     def _upstream(self, task: Task[Any], node: int) -> dict[str, int]:
         """The parameters that are results of what the task follows; a callback's others may be its group's."""
         signature, graph = task.signature, self.graph
         if not signature.names:
-            return {}
+            return _NOTHING
         found: dict[str, int] = {}
         for name in signature.names:
-            source = graph.find(name, node)
+            source = graph.find(name, node, members=False)
             if source is not None and name not in task.bound and graph.is_upstream(source, node):
                 found[name] = source
         name = graph.ids[node]
@@ -191,7 +279,18 @@ class Compiled:
         return found
 
 
+def _failing(error: Exception) -> Task[Any]:
+    """Return a task that raises the reason why a task's code cannot be found."""
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise error
+
+    return Task(gone, "gone")
+
+
 _CONTEXT_NAMES = ("ctx", "context")
+
+_NOTHING: dict[str, int] = {}
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 
@@ -209,13 +308,24 @@ def taken(workflow: Blueprint, start: str | None) -> tuple[list[Task[Any]], list
                 hint="Link tasks with >> or |, or add one with wf.add(task)",
             )
         linked = dict.fromkeys(workflow.defined)
-    edges = _with_callbacks(linked, workflow.edges)
+    edges = _with_callbacks(linked, _with_sources(linked, workflow.edges))
     if start is not None:
         kept = _reachable(workflow, linked, edges, start)
         linked = {node: None for node in linked if node in kept}
         edges = [(before, after) for before, after in edges if before in kept and after in kept]
     tasks = [task for task in workflow.defined if task in linked]
     return tasks, [node for node in linked if isinstance(node, ParallelGroup)], edges
+
+
+def _with_sources(
+    linked: Mapping[Node, None], edges: Mapping[tuple[Node, Node], None]
+) -> Mapping[tuple[Node, Node], None]:
+    """Add the edges from what maps go over to the maps."""
+    found = dict(edges)
+    for group in linked:
+        if isinstance(group, MapGroup) and group.source is not None and group.source in linked:
+            found.setdefault((group.source, group))
+    return found
 
 
 def _with_callbacks(linked: Mapping[Node, None], edges: Mapping[tuple[Node, Node], None]) -> _Edges:

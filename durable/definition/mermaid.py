@@ -54,7 +54,7 @@ def draw(graph: Graph, state: RunState | None = None, drawing: Drawing | None = 
         if graph.parent[node] < 0:
             lines += _node(graph, node, "    ")
     lines += _edges(graph, drawing)
-    terminals = [node for node in range(len(graph.ids)) if graph.name(node) in drawing.terminals]
+    terminals = [node for node in graph.written() if graph.name(node) in drawing.terminals]
     if terminals:
         lines.append("    classDef terminal stroke-width:3px")
         lines += [f"    class n{node} terminal" for node in terminals]
@@ -65,7 +65,7 @@ def draw(graph: Graph, state: RunState | None = None, drawing: Drawing | None = 
 
 def _edges(graph: Graph, drawing: Drawing) -> list[str]:
     found = []
-    for source, after in enumerate(graph.after):
+    for source, after in graph.after.items():
         for target in after:
             jump = (graph.ids[source], graph.ids[target]) in graph.jumps
             label = drawing.labels.get((graph.name(source), graph.name(target)))

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from durable.core.specs import GroupSpec, TaskSpec
+from durable.core.specs import GroupSpec, MapSpec, TaskSpec
 from durable.definition.fingerprint import fingerprint, source_of
-from durable.definition.groups import CoordinationBackend, ParallelGroup
+from durable.definition.groups import ParallelGroup
 from durable.definition.task import Task
+from durable.errors import DefinitionError
 
 if TYPE_CHECKING:
     from durable.definition.expressions import Node
+    from durable.definition.maps import MapGroup
 
 
 def task_spec(task: Task[Any], args: str = "", name: str | None = None) -> TaskSpec:
@@ -37,25 +39,60 @@ def task_spec(task: Task[Any], args: str = "", name: str | None = None) -> TaskS
     )
 
 
-def group_spec(group: ParallelGroup, name: str, name_of: Callable[[Node], str]) -> GroupSpec:
+def group_spec(
+    group: ParallelGroup, name: str, name_of: Callable[[Node], str], items: MapSpec | None = None
+) -> GroupSpec:
     """Return what the log records of a group.
 
     Args:
         group: the group.
         name: its id in the run.
         name_of: gives the id in the run of a node in it.
+        items: how its members are made, if it is a map.
+
+    Raises:
+        DefinitionError: a member cannot run where the group runs.
     """
+    group.check_bodies()
     return GroupSpec(
         name,
         tuple(tuple(map(name_of, line)) for line in group.lines()),
         group.policy.describe(),
         group.limit,
-        CoordinationBackend(group.backend).value,
+        group.backend_name,
         group.timeout,
-        group.fail_fast or group.policy.fail_fast,
+        group.fail_fast or group.policy.fail_fast or (items is not None and group.policy.is_budget),
         group.decide_early,
         name_of(group.callback) if group.callback is not None else None,
+        items,
+        group.rate,
+        group.chunk,
     )
+
+
+def map_spec(group: MapGroup, args: str, source: str, is_node: Callable[[str], bool]) -> MapSpec:
+    """Return what the log records of how a map's members are made.
+
+    Args:
+        group: the map.
+        args: digest of the arguments that are bound for all members.
+        source: id of the task or group whose result the items are; "" without one.
+        is_node: whether a task or group has that name, so that a parameter of that name is its result.
+
+    Raises:
+        DefinitionError: the task has no parameter left for an item.
+    """
+    task = group.task
+    own = group.source.task_id if group.source is not None else ""
+    free = [name for name in task.signature.names if name not in task.bound]
+    found = [name for name in free if name == own or not is_node(name)]
+    if not found:
+        raise DefinitionError(
+            f"task {task.task_id!r} has no free parameter for the items of {group.task_id!r}",
+            task_id=group.task_id,
+            hint="Give its function a parameter that is neither bound nor named after another task",
+        )
+    return MapSpec(task_spec(task, args), found[0], source, group.keyed)
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, overload
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
 from durable.definition.block import open_block
@@ -16,6 +17,9 @@ from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Linkable
 from durable.definition.signature import Signature, signature_of
 from durable.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from durable.definition.maps import Items, MapGroup
 
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200
 """Flags of the code of ``async def``, without and with ``yield``."""
@@ -102,6 +106,11 @@ class Task(Linkable, Generic[F]):
                 f"arguments of task {self.task_id!r} are bound by name",
                 hint=f"Write {self.task_id}(name=value), or {self.task_id}.fn(...) to call the plain function",
             )
+        if task_id is not None:
+            check_id(task_id)
+        name = task_id or self.task_id
+        if not bound:
+            return self.instance(name, self.bound)
         signature = self.signature
         unknown = [name for name in bound if name not in signature.names]
         if unknown and not signature.extra:
@@ -109,24 +118,66 @@ class Task(Linkable, Generic[F]):
                 f"task {self.task_id!r} takes no argument {', '.join(unknown)}",
                 hint=f"It takes: {', '.join(signature.names) or 'none'}",
             )
-        return self.instance(self.task_id if task_id is None else check_id(task_id), {**self.bound, **bound})
+        return self.instance(name, {**self.bound, **bound})
+
+    def map(
+        self,
+        items: Items,
+        key: Callable[[Any], Any] | None = None,
+        *,
+        name: str | None = None,
+        callback: Task[Any] | None = None,
+    ) -> MapGroup:
+        """Return a group with one member for each item; the item is the first parameter that nothing else gives.
+
+        Members are recorded while the items are read, a window at a time, so that there may be more items
+        than fit into memory.
+
+        Args:
+            items: an iterable, a function that returns one, or a task or group whose result is gone over
+                (of a group: its members' values, under their names).
+            key: names a member by its item, with a text or a number that no other item has; without it
+                members are told apart by position, and items that are read again must be the same.
+            name: the group's id; the task's when left out.
+            callback: a task that runs once after the verdict.
+
+        Raises:
+            DefinitionError: items that cannot be gone over.
+        """
+        from durable.definition.maps import MapGroup  # a group is made of tasks
+
+        return MapGroup(self, items, key, name, callback)
 
     def instance(self, task_id: str, bound: Mapping[str, Any]) -> Task[F]:
         """Return the same task with another id and other bound arguments, unchecked."""
         made: Task[F] = object.__new__(Task)
-        for name in Task.__slots__:
-            setattr(made, name, getattr(self, name))
+        made.fn = self.fn  # one by one, not in a loop over the slots: large workflows make many instances
         made.task_id = task_id
+        made.inject_context = self.inject_context
+        made.retry = self.retry
+        made.timeout = self.timeout
+        made.deadline = self.deadline
+        made.max_cycles = self.max_cycles
+        made.coroutine = self.coroutine
+        made.template = self.template
+        made.route = self.route
+        made.version = self.version
         made.bound = bound
+        made.signature = self.signature
         return made
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """A task that can be imported is pickled by its name, so that live code is used; else with its code."""
+    def home(self) -> ModuleType | None:
+        """Return the module that has the task under its function's name; None when there is none."""
         home = sys.modules.get(getattr(self.fn, "__module__", None) or "")
         found: Any = home
         for part in getattr(self.fn, "__qualname__", "").split("."):
             found = getattr(found, part, None)
-        if isinstance(found, Task) and found.fn is self.fn:
+        return home if isinstance(found, Task) and found.fn is self.fn else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A task that can be imported is pickled by its name, so that live code is used; else with its code."""
+        home = self.home()
+        if home is not None:
             return _named, (home, self.fn.__qualname__, self.task_id, dict(self.bound))
         settings = {name: getattr(self, name) for name in _SETTINGS}
         return _made, (self.fn, self.template, settings, self.task_id, dict(self.bound))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable.context.attempt import TaskExecutionContext
 from durable.context.current import CURRENT
 from durable.context.staged import Effects
 from durable.core.marks import Marks, copied
+from durable.core.state import RunState
 from durable.core.transitions import PENDING
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
@@ -26,13 +27,27 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.context.port import Draft
+    from durable.core.results import ErrorRecord
     from durable.engine.asks import Asks
 
 _MANY = 64
 """Durable calls of a coroutine body that are kept before those that were awaited are let go."""
 
 _NO_MARKS: Marks = {}
-_FIRST = (1, 0, 0)
+
+
+class Member(NamedTuple):
+    """What a member of a map needs that other tasks do not.
+
+    Attributes:
+        home: the map's id, under which the live code has what its members share.
+        parameter: the one that gets the item.
+        item: returns a node's item.
+    """
+
+    home: str
+    parameter: str
+    item: Callable[[int], Any]
 
 
 class Attempt:
@@ -44,22 +59,39 @@ class Attempt:
         code: what the task's parameters are resolved with.
         view: the run's committed data.
         asks: takes what the body wants to have recorded.
+        member: what a member of a map needs besides.
 
     Attributes:
-        payload: the encoded result; error: the exception, if the body or its encoding failed.
+        payload: the encoded result; error: the exception, if the body or its encoding failed; record: the same as
+            data, if it came from another process.
         effects: what is to be committed with the result.
         ended: when the body ended, microseconds since 1970.
         post: takes the finished attempt when an executor runs it; None when it runs on the driver.
         iteration: the task's iteration, from 1; before: attempts of the iterations before it.
         marks, saved, carried: what earlier attempts recorded, as in the state.
+        over: why the attempt is over for the run; None while it is not.
+        calls: durable calls of a coroutine body, by name.
         working: calls of the user's that run inside of a coroutine body's durable calls.
         waits: marks that the body asked for the end of and was not given it; the driver's.
     """
 
-    __slots__ = (
-        "asks", "before", "calls", "carried", "code", "context", "effects", "ended", "error", "iteration", "marks",
-        "node", "number", "over", "payload", "post", "round", "saved", "task", "view", "waits", "working",
-    )  # fmt: skip
+    # What most attempts never have stands in the class: setting it for each would cost more than a short body.
+    post: Callable[[Attempt], None] | None = None
+    context: TaskExecutionContext | None = None
+    payload: Payload | None = None
+    error: BaseException | None = None
+    record: ErrorRecord | None = None
+    effects: Effects | None = None
+    over: str | None = None
+    waits: Sequence[str] = ()
+    working = 0
+    calls: Sequence[tuple[str, Coroutine[Any, Any, Any]]] = ()
+    ended = 0
+    iteration, round, before = 1, 0, 0
+    marks: Marks = _NO_MARKS
+    saved = 0
+    carried: Sequence[int] = ()
+    member: Member | None = None
 
     def __init__(
         self,
@@ -69,40 +101,44 @@ class Attempt:
         code: Compiled,
         view: RunView,
         asks: Asks,
+        member: Member | None = None,
     ) -> None:
-        state = view.state
         self.node = node
         self.number = number
         self.task = task
+        if member is not None:
+            self.member = member
         self.code = code
         self.view = view
         self.asks = asks
-        self.post: Callable[[Attempt], None] | None = None
-        self.context: TaskExecutionContext | None = None
-        self.payload: Payload | None = None
-        self.error: BaseException | None = None
-        self.effects: Effects | None = None
-        self.over: str | None = None
-        self.waits: list[str] = []
-        self.working = 0
-        self.calls: list[tuple[str, Coroutine[Any, Any, Any]]] = []
-        self.ended = 0
-        self.iteration, self.round, self.before = state.iterations.get(node, _FIRST) if state.iterations else _FIRST
-        recorded = state.marks.get(node) if state.marks else None
-        self.marks = copied(recorded) if recorded else _NO_MARKS
-        self.saved = state.saved.get(node, 0) if state.saved else 0
-        self.carried: Sequence[int] = tuple(state.carried.get(node, ())) if state.carried else ()
+        state = view.state
+        if state.iterations or state.marks or state.saved or state.carried:
+            self._take_up(state)
+
+    def _take_up(self, state: RunState) -> None:
+        """Take what earlier attempts and iterations have left, as it is now: the state goes on."""
+        node = self.node
+        if node in state.iterations:
+            self.iteration, self.round, self.before = state.iterations[node]
+        if state.marks.get(node):
+            self.marks = copied(state.marks[node])
+        self.saved = state.saved.get(node, 0)
+        self.carried = tuple(state.carried.get(node, ()))
 
     def __call__(self) -> None:
         """Run the body, keep what came of it, and post it."""
         token = CURRENT.set(self.make_context)
         try:
-            self._keep(self._run())
+            value = self._run()
+            if value is not None or self.context is not None or self.task.route is not None:
+                self._keep(value)
         except BaseException as error:
             self._failed(error)
         finally:
             CURRENT.reset(token)
-        self._finish()
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
 
     async def coroutine(self) -> None:
         """Do the same for a body that is a coroutine, on its event loop."""
@@ -115,6 +151,37 @@ class Attempt:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
+
+    # As a call for another process.
+
+    def pack(self) -> bytes:
+        """See ``RemoteCall.pack``: the parameters are resolved here, where the run is."""
+        from durable.remote import pack_call
+
+        first, named = self._arguments()
+        return pack_call(self.task, self.view.run_id, first, named)
+
+    def answer(self, data: bytes) -> None:
+        """See ``RemoteCall.answer``."""
+        from durable.remote import read_answer
+
+        try:
+            answer = read_answer(data)
+            if answer.error is not None:
+                self.error, self.record = answer.exception(), answer.error
+            else:
+                self.payload = answer.payload
+                self._keep_effects()
+        except BaseException as error:
+            self._failed(error)
+        self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """See ``RemoteCall.fail``."""
+        self._failed(error)
         self._finish()
 
     def make_context(self) -> TaskExecutionContext:
@@ -130,6 +197,11 @@ class Attempt:
         self.over = why
         if self.context is not None:
             self.context.ended = why
+
+    @property
+    def home(self) -> str:
+        """What the live code has its parameters under: its id, or that of the map it is a member of."""
+        return self.task.task_id if self.member is None else self.member.home
 
     @property
     def cancels(self) -> str | None:
@@ -163,9 +235,8 @@ class Attempt:
 
     def made(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
         """See ``Port.made``."""
-        if len(self.calls) > _MANY:
-            self.calls = [call for call in self.calls if _unawaited(call[1])]
-        self.calls.append((name, coroutine))
+        kept = self.calls if len(self.calls) <= _MANY else [call for call in self.calls if _unawaited(call[1])]
+        self.calls = [*kept, (name, coroutine)]
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -255,6 +326,9 @@ class Attempt:
     def _keep(self, value: Any) -> None:
         if value is not None:
             self.payload = encode(value)
+        self._keep_effects()
+
+    def _keep_effects(self) -> None:
         if self.task.route is not None:
             context = self.make_context()
             context.choose(self.task.route(context))
@@ -263,34 +337,43 @@ class Attempt:
                 raise self.context.loop_error
             self.effects = self.context.effects()
 
-    def _failed(self, error: BaseException) -> None:
-        self.error = error
-        if isinstance(error, PayloadError) and error.task_id is None:
-            error.task_id, error.run_id = self.task.task_id, self.view.run_id
-
     def _finish(self) -> None:
         self.ended = self.asks.now()
         if self.post is not None:
             self.post(self)
+
+    def _failed(self, error: BaseException) -> None:
+        self.error = error
+        if isinstance(error, PayloadError) and error.task_id is None:
+            error.task_id, error.run_id = self.task.task_id, self.view.run_id
 
     def _run(self) -> Any:
         task = self.task
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
             return task.fn()
-        if task.task_id in self.code.unstorable:
-            raise self.code.unstorable[task.task_id]
+        first, named = self._arguments()
+        return task.fn(*first, **named)
+
+    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        """The body's arguments: by position, and by name."""
+        task = self.task
+        signature = task.signature
+        if self.home in self.code.unstorable:
+            raise self.code.unstorable[self.home]
         given = self.iteration_arguments()
+        if self.member is not None and self.member.parameter not in given:
+            given = {**given, self.member.parameter: self.member.item(self.node)}
         named = {name: self._argument(name) for name in signature.names if name not in given and self._given(name)}
-        own = self.code.bound.get(task.task_id)
+        own = self.code.bound.get(self.home)
         named |= task.bound if own is None else decode(own.encoding, own.data)
         named |= given
         if signature.context is not None:
             named[signature.context] = self.make_context()
         if not signature.positional:
-            return task.fn(**named)
+            return [], named
         first = [named.pop(name) if name in named else signature.defaults[name] for name in signature.positional]
-        return task.fn(*first, **named)
+        return first, named
 
     def _given(self, name: str) -> bool:
         """Whether a parameter needs to be resolved; one that stays at its default does not.
@@ -323,9 +406,9 @@ class Attempt:
 
     def _source(self, name: str) -> int | None:
         """The node whose result a parameter is; a callback's first one that nothing else gives is its group's."""
-        node = self.code.upstream[self.task.task_id].get(name)
+        node = self.code.upstream[self.home].get(name)
         if node is None and self.code.chords:
-            group, free = self.code.chords.get(self.task.task_id, (None, ()))
+            group, free = self.code.chords.get(self.home, (None, ()))
             if name == next((one for one in free if one not in self.view.channel), None):
                 return group
         return node

@@ -151,7 +151,7 @@ def end_run(
         give_up: lets go of a running attempt.
     """
     why = "the run was cancelled" if event == "RunCancelled" else "the run was ended early"
-    close_nodes(journal, range(len(journal.state.nodes)), why, give_up)
+    close_nodes(journal, journal.state.having(*UNFINISHED), why, give_up)
     journal.emit(event, data=encode_fields(fields), payload=payload)
 
 
@@ -178,16 +178,19 @@ def take_over(journal: Journal, fields: Mapping[str, str | None], *, counted: bo
     state = journal.state
     journal.emit("RunContinued", data=encode_fields(fields))
     data = encode_fields({"counted": counted})
-    for node in state.graph.task_nodes():
+    for node in state.having(RUNNING, INTERRUPTED):
+        if state.graph.is_group(node):
+            continue
         if state.nodes[node] == RUNNING:
             journal.emit("TaskInterrupted", state.graph.ids[node], state.attempts[node], data)
-        if state.nodes[node] == INTERRUPTED and state.spent.get(node, 0) >= state.graph.attempt_limit(node):
-            _poison(journal, node)
+        poison(journal, node)
 
 
-def _poison(journal: Journal, node: int) -> None:
-    """Fail a task that was interrupted as often as it may be."""
+def poison(journal: Journal, node: int) -> PoisonTask | None:
+    """Fail a task that was interrupted as often as it may be, and return the error; else do nothing."""
     state = journal.state
+    if state.nodes[node] != INTERRUPTED or state.spent.get(node, 0) < state.graph.attempt_limit(node):
+        return None
     name = state.graph.ids[node]
     error = PoisonTask(
         f"the task used up its {state.spent[node]} attempts, {state.interrupted.get(node, 0)} of them interrupted; "
@@ -198,3 +201,4 @@ def _poison(journal: Journal, node: int) -> None:
     )
     record = record_error(error)
     journal.emit("TaskFailed", name, state.attempts[node], encode_fields({"error": record.line}), encode_error(record))
+    return error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable.core.decide import Decision, Frontier
 from durable.core.events import encode_fields
+from durable.core.expansion import Expansion
 from durable.core.state import RunState
 from durable.core.timers import RUN
 from durable.core.transitions import INTERRUPTED, RUNNING
@@ -19,11 +20,13 @@ from durable.definition.block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.asks import Asks
-from durable.engine.attempt import Attempt
+from durable.engine.attempt import Attempt, Member
 from durable.engine.changes import end_as_asked
+from durable.engine.elsewhere import Elsewhere, Factory
 from durable.engine.ends import finish, suspend
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
+from durable.engine.items import Items
 from durable.engine.journal import Journal, Observer
 from durable.engine.recorder import Recorder
 from durable.engine.running import Running
@@ -63,9 +66,11 @@ class Drive:
         lease: the right to append.
         state: the folded state.
         code: the live workflow.
-        executor: makes the executor for bodies that run off the driver; loop: that for coroutines.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines; elsewhere: that
+            for bodies in other processes, of what makes somebody else's executor, or of None for our own.
         observers: told after each commit.
-        default_limit: tasks of a group that run at once when it does not say.
+        default_limit: tasks of a group that run at once when it does not say; processes: those of one whose bodies
+            run in worker processes.
         grace: seconds that running bodies get after a request to stop.
         wait: wait for whatever the run waits for instead of suspending it.
 
@@ -81,8 +86,10 @@ class Drive:
         code: Compiled,
         executor: Callable[[], Executor],
         loop: Callable[[], LoopExecutor],
+        elsewhere: Callable[[Factory | None], Executor],
         observers: Iterable[Observer] = (),
         default_limit: int = 4,
+        processes: int = 1,
         grace: float = 0.0,
         wait: bool = False,
     ) -> None:
@@ -92,14 +99,15 @@ class Drive:
         self.code = code
         self.clock = store.clock
         self.journal = Journal(store, lease, state, RunView(store, state), observers)
-        self.running = Running(state, self.clock.monotonic, executor, loop)
+        self.running = Running(state, self.clock.monotonic, executor, loop, Elsewhere(state, code, elsewhere))
         self._arrived: SimpleQueue[Any] = SimpleQueue()
         self.asks = Asks(self.journal, self.running, self.clock.monotonic, self._arrived.put, self._pump)
         self.running.asks = self.asks
         self.journal.on_commit = self.asks.committed
         self.recorder = Recorder(self.journal, self.running, code)
+        self.items = Items(self.journal, code, self._arrived.put)
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
-        self._default_limit = default_limit
+        self._limits = (default_limit, processes)
         self._grace = grace
         self._wait_on = wait
         self.inlines = True
@@ -132,7 +140,7 @@ class Drive:
         """
         created = self.state.created
         steps: int | None = created.fields.get("max_steps") if created is not None else None
-        self.frontier = self.journal.frontier = Frontier(self.state, steps, self._default_limit)
+        self.frontier = self.journal.frontier = Frontier(self.state, steps, *self._limits)
         for group in self.state.graph.members:
             if self.state.nodes[group] == RUNNING:
                 self.running.watch_group(group)
@@ -161,15 +169,18 @@ class Drive:
                 if self._stopped():
                     return
             else:
-                decision = decide(now())
+                decision = decide(moment := now())
             start = decision.start
+            more = bool(decision.expand) and self.items.want(decision.expand, self.verdicts.fail)
             if start:
-                started = [self._start(node) for node in start]
+                started = [self._start(node, moment) for node in start]
                 commit()
                 if len(attempts) == 1 and decision.wake is None and self._can_inline(started[0]):
                     self._run_inline(started[0])
                     if self._arrived.empty():
                         continue
+                elif self.frontier.lanes.chunks:
+                    self.running.submit_chunks(started, self._arrived.put)
                 else:
                     for attempt in started:
                         self.running.submit(attempt, self._arrived.put)
@@ -190,7 +201,8 @@ class Drive:
                 commit()
                 if decision.suspended and self._suspends(decision.wake):
                     continue
-            self._wait(decision.wake)
+            if not more:
+                self._wait(decision.wake)
         if self._ending is not None and state.status == RUNNING:
             end_as_asked(self.journal, self._ending, self.running.give_up)
         commit()
@@ -214,14 +226,27 @@ class Drive:
                 self.frontier.judge_later(later for later, _ in ripe[place:])
                 return
 
-    def _start(self, node: int) -> Attempt:
-        number = self.state.attempts[node] + 1
-        task_id = self.state.graph.ids[node]
-        self.journal.emit("TaskStarted", task_id, number)
-        task = self.code.tasks.get(task_id) or self._scheduled(node, task_id)
-        if self.state.graph.jumps and node < self.state.graph.static:
-            self.code.rewire(self.state.graph, node)
-        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks)
+    def _start(self, node: int, moment: int) -> Attempt:
+        code, state, journal = self.code, self.state, self.journal
+        graph, number = state.graph, state.attempts[node] + 1
+        task_id = graph.ids[node]
+        journal.emit("TaskStarted", task_id, number, None, None, moment)
+        if graph.expansions.by_group:
+            expansion = graph.expansion_of(node)
+            if expansion is not None:
+                return self._start_member(node, number, task_id, expansion)
+        task = code.tasks.get(task_id) or self._scheduled(node, task_id)
+        if graph.jumps and node < graph.static:
+            code.rewire(graph, node)
+        attempt = self.running.attempts[node] = Attempt(node, number, task, code, journal.view, self.asks)
+        return attempt
+
+    def _start_member(self, node: int, number: int, task_id: str, expansion: Expansion) -> Attempt:
+        """The attempt of a member of a map, whose task is made for it."""
+        mapped = self.code.mapped_task(self.state.graph, expansion.group)
+        task = mapped.task.instance(task_id, mapped.task.bound)
+        member = Member(expansion.name, mapped.parameter, self.items.item)
+        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks, member)
         self.running.attempts[node] = attempt
         return attempt
 
@@ -241,13 +266,13 @@ class Drive:
 
     def _can_inline(self, attempt: Attempt) -> bool:
         """Whether a body may run on the driver: nothing else needs the driver meanwhile."""
-        task = attempt.task
+        task, running, graph = attempt.task, self.running, self.state.graph
         if task.coroutine or task.timeout is not None or not self.inlines:
             return False
-        if self.running.timed and self.running.next_deadline() is not None:
+        if running.timed and running.next_deadline() is not None:
             return False
-        group = self.state.graph.parent[attempt.node]
-        return group < 0 or self.state.graph.group(group).backend == "direct"
+        group = graph.parent[attempt.node]
+        return group < 0 or graph.group(group).backend == "direct"
 
     def _run_inline(self, attempt: Attempt) -> None:
         self._inline = True
@@ -258,7 +283,7 @@ class Drive:
         finally:
             self._inline = False
         self.recorder.completed(attempt)
-        if isinstance(attempt.error, BrokenOff) and self._signals.received is None:
+        if attempt.error is not None and isinstance(attempt.error, BrokenOff) and self._signals.received is None:
             self._told("stop", "the drive around it was stopped")  # a run inside a task's body
 
     # Waiting.
@@ -286,6 +311,7 @@ class Drive:
         queue, running = self._arrived, self.running.attempts
         if queue.empty():
             idle = not running or (len(self.asks.held) >= len(running) and self.asks.holding.issuperset(running))
+            idle = idle and not self.items.reading
             item = self.clock.take(queue, self._patience(wake), idle=idle)
         else:
             item = queue.get()
@@ -304,15 +330,14 @@ class Drive:
             self.asks.settle()
 
     def _take(self, item: Any) -> None:
-        if item is None:
-            return
         if type(item) is Attempt:
-            broken_off = isinstance(item.error, BrokenOff) and self.running.attempts.get(item.node) is item
+            error = item.error
+            broken_off = isinstance(error, BrokenOff) and self.running.attempts.get(item.node) is item
             if self.state.status == RUNNING:
                 self.recorder.completed(item)
             if broken_off:
                 self._told("stop", "a coroutine was cancelled from outside")
-        else:
+        elif item is not None:
             self._told(*item)
 
     def _patience(self, wake: int | None) -> float | None:
@@ -334,8 +359,11 @@ class Drive:
         """Take what a body, or somebody outside of the drive, asked for."""
         if what == "ask":
             self.asks.take(detail)
+        elif what == "members":
+            group, read = detail
+            self.items.take(group, read, self.verdicts.fail)
         elif what == "stop" and self._stopping is None:
-            self._stopping = detail
+            self._stopping = self.recorder.stopping = detail
             self._stop_by = self.clock.monotonic() + self._grace
             self.asks.unwind()
         elif what == "message":

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from durable.context.staged import Write
-from durable.core.decide import Frontier
+from durable.core.decide import TAKES, Frontier
 from durable.core.events import Event, encode_fields
-from durable.core.fold import apply
+from durable.core.fold import FOLDS, apply
 from durable.core.replay import dump
 from durable.core.state import RunState
 from durable.engine.view import RunView
@@ -25,6 +25,12 @@ CHECKPOINT_SHARE = 4
 """A checkpoint is taken when the log since the last one is about so many times as large as it."""
 _NODE_BYTES = 33
 _EVENT_BYTES = 60
+
+_STEPS: dict[str, tuple[Callable[[RunState, Event], int | None], Callable[[Frontier, Any], None] | None]] = {
+    type: (fold, TAKES.get(type)) for type, fold in FOLDS.items()
+}
+"""What an event does to the state and to the frontier, found by one look-up: every event passes here."""
+_UNKNOWN = (apply, None)
 
 Observer = Callable[[RunState, list[Event]], Any]
 """Called on the driver after each commit, with the events that it made durable."""
@@ -82,14 +88,20 @@ class Journal:
             payload: the value it carries.
             time: when it happened, microseconds since 1970; 0 means the present moment.
         """
-        state = self.state
-        encoding = content = None
-        if payload is not None:
-            encoding, content = payload.encoding, payload.data
-        event = Event(state.seq + 1, time or self.now(), type, task_id, attempt, data, encoding, content)
-        node = apply(state, event)
+        state, seq, when = self.state, self.state.seq + 1, time or self.now()
+        if payload is None:
+            event = Event(seq, when, type, task_id, attempt, data)
+        else:
+            event = Event(seq, when, type, task_id, attempt, data, payload.encoding, payload.data)
+        fold, take = _STEPS.get(type, _UNKNOWN)
+        node = fold(state, event)  # what apply does, but for its look at the number: this event is the next one
+        state.seq = seq
+        state.time = when
         if self.frontier is not None:
-            self.frontier.advance(event, node)
+            if take is not None:
+                take(self.frontier, node)
+            else:
+                self.frontier.advance(event, node)
         self.batch.append(event)
 
     def emit_writes(self, writes: Iterable[Write], task_id: str | None, attempt: int = 0) -> None:
@@ -111,9 +123,10 @@ class Journal:
         batch = self.batch
         if not batch:
             return
-        begun = self._monotonic()
-        self.store.append(self.state.run_id, batch, batch[0].seq - 1, self.lease.token, consume=self.consume)
-        self.commit_seconds += (self._monotonic() - begun - self.commit_seconds) / 8
+        state, monotonic = self.state, self._monotonic
+        begun = monotonic()
+        self.store.append(state.run_id, batch, batch[0].seq - 1, self.lease.token, consume=self.consume)
+        self.commit_seconds += (monotonic() - begun - self.commit_seconds) / 8
         self.view.publish(batch)
         self.batch = []
         if self.consume:
@@ -121,9 +134,9 @@ class Journal:
         if self.on_commit is not None:
             self.on_commit()
         for observer in self.observers:
-            observer(self.state, batch)
-        tail = self.state.seq - self.checkpointed
-        if tail >= CHECKPOINT_EVENTS and tail * _EVENT_BYTES >= CHECKPOINT_SHARE * _NODE_BYTES * len(self.state.nodes):
+            observer(state, batch)
+        tail = state.seq - self.checkpointed
+        if tail >= CHECKPOINT_EVENTS and tail * _EVENT_BYTES >= CHECKPOINT_SHARE * _NODE_BYTES * len(state.nodes):
             self.checkpoint()
 
     def checkpoint(self) -> None:

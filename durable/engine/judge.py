@@ -5,20 +5,22 @@ It calls policy code and returns what should be recorded; it records nothing its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
 from durable.context.metadata import Metadata
 from durable.context.staged import Write
-from durable.core.policies import GroupExecutionPolicy
+from durable.core.policies import GroupExecutionPolicy, is_built_in
+from durable.core.policies.counts import Counts
 from durable.core.results import ErrorRecord, TaskResult
 from durable.core.specs import Fragment
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, SUCCEEDED
 from durable.definition.expressions import Linkable
 from durable.definition.recipes import Scheduling
+from durable.engine.members import Names, Results
 from durable.engine.view import RunView
 from durable.errors import DefinitionError, ParallelGroupError
 from durable.failures import record_error
@@ -75,7 +77,7 @@ class GroupContext:
         self,
         view: RunView,
         group_id: str,
-        members: Sequence[str],
+        members: Container[str],
         final: Sequence[str],
         tasks: Sequence[Any] = (),
     ) -> None:
@@ -140,6 +142,7 @@ def judge(
     *,
     early: bool,
     route: Route | None = None,
+    counts: Counts | None = None,
 ) -> Verdict:
     """Return the policy's verdict.
 
@@ -151,24 +154,19 @@ def judge(
         tasks: the members' live tasks, in definition order.
         early: some members are not settled yet: ask only for a verdict that is certain.
         route: given the context, says which successors are taken; None for all.
+        counts: how the members of a map stand; None for other groups.
     """
-    graph = state.graph
-    spec = graph.group(group)
-    lines = graph.members[group]
-    ends = [line[-1] for line in lines]
-    final = [graph.name(end) for end in ends if graph.is_group(end) and state.nodes[end] == SUCCEEDED]
-    context = GroupContext(view, spec.id, graph.member_ids(group), final, tasks)
+    spec = state.graph.group(group)
+    case = _MapCase(view, group, counts) if counts is not None else _GroupCase(view, group)
+    context = GroupContext(view, spec.id, case.names, case.final, tasks)
     try:
-        results = {graph.name(line[-1]): view.task_result(line) for line in lines if not early or _settled(state, line)}
         if early:
-            remaining = [graph.name(line[-1]) for line in lines if not _settled(state, line)]
-            said = policy.decide(results, remaining)
+            said = case.certain(policy)
             if said is None or (said and not spec.decide_early):
                 return Verdict(None)
             if said:
                 return _passed(context, route)
-            results |= {graph.name(line[-1]): _unneeded(view, line) for line in lines if not _settled(state, line)}
-        policy.on_group_finished(spec.id, tasks, results, context)
+        policy.on_group_finished(spec.id, tasks, case.results(), context)
         if early:
             return Verdict(False, Refusal(f"group {spec.id!r} failed: its policy decided so early"))
         return _passed(context, route)
@@ -183,14 +181,70 @@ def judge(
         )
 
 
+class _GroupCase:
+    """What a policy is given of a group."""
+
+    def __init__(self, view: RunView, group: int) -> None:
+        graph, nodes = view.state.graph, view.state.nodes
+        self._view = view
+        self._lines = graph.members[group]
+        self._name = graph.name
+        self.names: Container[str] = graph.member_ids(group)
+        ends = [line[-1] for line in self._lines]
+        self.final = [graph.name(end) for end in ends if graph.is_group(end) and nodes[end] == SUCCEEDED]
+
+    def certain(self, policy: GroupExecutionPolicy) -> bool | None:
+        """What the verdict will be whatever the members do that are not settled; None when it is open."""
+        results, remaining = {}, []
+        for line in self._lines:
+            if _settled(self._view.state, line):
+                results[self._name(line[-1])] = self._view.task_result(line)
+            else:
+                remaining.append(self._name(line[-1]))
+        return policy.decide(results, remaining)
+
+    def results(self) -> Mapping[str, TaskResult]:
+        """The results of all members; those that are not settled are not needed any more."""
+        state = self._view.state
+        return {
+            self._name(line[-1]): self._view.task_result(line) if _settled(state, line) else _unneeded(self._view, line)
+            for line in self._lines
+        }
+
+
+class _MapCase:
+    """What a policy is given of a map: numbers first, and members only if it asks for them."""
+
+    final: Sequence[str] = ()
+
+    def __init__(self, view: RunView, group: int, counts: Counts) -> None:
+        self._view = view
+        self._expansion = view.state.graph.expansions.by_group[group]
+        self._counts = counts
+        self.names: Container[str] = Results(view, self._expansion)
+
+    def certain(self, policy: GroupExecutionPolicy) -> bool | None:
+        """See ``_GroupCase.certain``; a policy that looks at members is asked once all of them are known."""
+        said = policy.decide_by_counts(self._counts)
+        if said is None and self._counts.complete and not is_built_in(policy.describe()):
+            ended = Results(self._view, self._expansion, ended=True)
+            said = policy.decide(ended, ended.remaining)
+        return said
+
+    def results(self) -> Mapping[str, TaskResult]:
+        """See ``_GroupCase.results``."""
+        return Results(self._view, self._expansion)
+
+
 def _refusal(error: ParallelGroupError) -> Refusal:
     """What a policy put into its error, as plain texts, however carelessly it did."""
     pairs = (entry if isinstance(entry, (tuple, list)) else (entry, "") for entry in error.failed_tasks)
     failed = [pair if len(pair) == 2 else (pair, "") for pair in pairs]
+    many = isinstance(error.successful_tasks, Names)  # of a map: the state knows them
     return Refusal(
         _plain(error.message),
         [(_plain(name), _plain(message)) for name, message in failed],
-        [_plain(name) for name in error.successful_tasks],
+        [] if many else [_plain(name) for name in error.successful_tasks],
     )
 
 

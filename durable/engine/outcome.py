@@ -10,6 +10,7 @@ from durable.core.graph import Graph
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, SUCCEEDED, SUSPENDED
 from durable.engine.changes import decode_refusal
+from durable.engine.members import Results
 from durable.engine.view import RunView
 from durable.errors import (
     DeadlineExceeded,
@@ -27,9 +28,10 @@ _LIMITS = {kind.__name__: kind for kind in (StepLimitExceeded, DeadlineExceeded)
 
 
 def results(state: RunState, view: RunView) -> dict[str, Any]:
-    """Return the values of all tasks that succeeded, by id, in definition order."""
-    ids = state.graph.ids
-    return view.values([node for node in state.graph.task_nodes() if view.has_value(node)], ids.__getitem__)
+    """Return the values of all tasks that succeeded, by id, in definition order; then those of maps."""
+    graph = state.graph
+    found = view.values([node for node in graph.task_nodes() if view.has_value(node)], graph.ids.__getitem__)
+    return found | {graph.ids[node]: view.value(node) for node in graph.expansions.by_group}
 
 
 def result(state: RunState, view: RunView) -> Any:
@@ -42,7 +44,7 @@ def result(state: RunState, view: RunView) -> Any:
     graph = state.graph
     nodes, after = state.nodes, graph.after
     follow = _followers(state) if graph.scheduled or state.taken else after.__getitem__
-    taken = (node for node in range(len(nodes)) if graph.parent[node] < 0 and nodes[node] == SUCCEEDED)
+    taken = (node for node in graph.written() if graph.parent[node] < 0 and nodes[node] == SUCCEEDED)
     ends = [node for node in taken if SUCCEEDED not in map(nodes.__getitem__, follow(node))]
     if len(ends) == 1:
         return view.value(ends[0])
@@ -126,11 +128,12 @@ def _cause(state: RunState, causes: Mapping[int, BaseException], node: int) -> B
 def _group_error(state: RunState, view: RunView, node: int, command: str) -> ParallelGroupError:
     event = view.store.event(state.run_id, state.outcome[node])
     refusal = decode_refusal(event.encoding, event.payload)
+    expansion = state.graph.expansions.by_group.get(node)
     return ParallelGroupError(
         refusal.message,
         group_id=state.graph.ids[node],
         failed_tasks=refusal.failed_tasks,
-        successful_tasks=refusal.successful_tasks,
+        successful_tasks=refusal.successful_tasks if expansion is None else Results(view, expansion).succeeded,
         run_id=state.run_id,
         hint=f"Resume with: {command}",
     )

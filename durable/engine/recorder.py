@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import msgspec
@@ -10,11 +9,12 @@ import msgspec
 from durable.context.staged import Effects
 from durable.core.events import encode_fields
 from durable.core.marks import TIMER, find
+from durable.core.results import ErrorRecord
 from durable.core.transitions import ENDED, PENDING
 from durable.definition.compile import Compiled
-from durable.definition.recipes import encode_fragment
 from durable.engine.attempt import Attempt
-from durable.engine.changes import UNFINISHED, end_run
+from durable.engine.changes import UNFINISHED, end_run, poison
+from durable.engine.items import close_map, emit_fragment
 from durable.engine.journal import Journal
 from durable.engine.running import Running
 from durable.engine.stop import BrokenOff
@@ -28,6 +28,7 @@ from durable.errors import (
     RunInterrupted,
     Suspended,
     TaskTimedOut,
+    WorkerDied,
 )
 from durable.failures import encode_error, record_error
 from durable.payloads import Payload
@@ -49,10 +50,12 @@ class Recorder:
 
     Attributes:
         causes: the original exceptions of failed tasks and groups, by node.
+        stopping: why the drive stops; None while it does not.
     """
 
     def __init__(self, journal: Journal, running: Running, code: Compiled) -> None:
         self.causes: dict[int, BaseException] = {}
+        self.stopping: str | None = None
         self._journal = journal
         self._running = running
         self._code = code
@@ -62,6 +65,9 @@ class Recorder:
         if not self._running.finished(attempt):
             return
         error, context = attempt.error, attempt.context
+        if error is None and context is None:
+            self._returned(attempt, attempt.payload)
+            return
         for prompt in context.prompts if context is not None else ():
             data = encode_fields(msgspec.structs.asdict(prompt))
             self._journal.emit("PromptRendered", attempt.task.task_id, attempt.number, data)
@@ -71,38 +77,43 @@ class Recorder:
             self._suspended(attempt)
         elif isinstance(error, (BrokenOff, RunInterrupted)):  # the latter comes from a run inside the body
             self.interrupted(attempt)
+        elif isinstance(error, WorkerDied):
+            self._died(attempt, error)
         else:
-            self._failed(attempt.node, attempt.number, error, attempt.ended)
+            self._failed(attempt.node, attempt.number, error, attempt.ended, attempt.record)
         if context is not None and context.cancels is not None and not _suspends(error):
             self.cancel(attempt)
 
+    def _returned(self, attempt: Attempt, payload: Payload | None) -> None:
+        """Record a success that brings nothing but its value, as most do."""
+        data = None if payload is None or payload.preview is None else encode_fields({"preview": payload.preview})
+        self._journal.emit("TaskSucceeded", attempt.task.task_id, attempt.number, data, payload, attempt.ended)
+
     def _succeeded(self, attempt: Attempt) -> None:
-        journal, effects, payload = self._journal, attempt.effects, attempt.payload
-        name, data = attempt.task.task_id, None
+        effects, payload, name = attempt.effects, attempt.payload, attempt.task.task_id
+        if effects is None:
+            self._returned(attempt, payload)
+            return
+        late = self._late_jump(effects)
+        if late is not None:
+            self._failed(attempt.node, attempt.number, late, attempt.ended)
+            return
+        self._emit_effects(effects, attempt)
+        if effects.again:
+            self._iterated(attempt, effects.iteration)
+            return
         preview = payload.preview if payload is not None else None
-        if effects is not None:
-            late = self._late_jump(effects)
-            if late is not None:
-                self._failed(attempt.node, attempt.number, late, attempt.ended)
-                return
-            self._emit_effects(effects, attempt)
-            if effects.again:
-                self._iterated(attempt, effects.iteration)
-                return
-            data = encode_fields({"preview": preview, "taken": effects.taken})
-        elif preview is not None:
-            data = encode_fields({"preview": preview})
-        journal.emit("TaskSucceeded", name, attempt.number, data, payload, attempt.ended)
-        if effects is not None and effects.terminates:
-            end_run(journal, "RunSucceeded", {"terminated": name}, effects.result, self._running.give_up)
+        data = encode_fields({"preview": preview, "taken": effects.taken})
+        self._journal.emit("TaskSucceeded", name, attempt.number, data, payload, attempt.ended)
+        if effects.terminates:
+            end_run(self._journal, "RunSucceeded", {"terminated": name}, effects.result, self._running.give_up)
 
     def _emit_effects(self, effects: Effects, attempt: Attempt) -> None:
         journal, name, number = self._journal, attempt.task.task_id, attempt.number
         if effects.writes:
             journal.emit_writes(effects.writes, name, number)
         if effects.fragment is not None:
-            data = encode_fields({"count": len(effects.fragment.tasks)})
-            journal.emit("TasksScheduled", name, number, data, encode_fragment(effects.fragment))
+            emit_fragment(journal, name, number, effects.fragment)
 
     def _iterated(self, attempt: Attempt, arguments: Payload | None) -> None:
         preview = arguments.preview if arguments is not None else None
@@ -135,6 +146,16 @@ class Recorder:
         """Record that a graceful stop ended an attempt; that does not count against its task."""
         data = encode_fields({"counted": False})
         self._journal.emit("TaskInterrupted", attempt.task.task_id, attempt.number, data)
+
+    def _died(self, attempt: Attempt, error: WorkerDied) -> None:
+        """Record that the process of a body died. It is tried again, unless that was its last attempt."""
+        counted = error.counted and self.stopping is None  # whoever stops a driver may stop its workers too
+        data = encode_fields({"counted": counted, "reason": error.message})
+        self._journal.emit("TaskInterrupted", attempt.task.task_id, attempt.number, data)
+        failed = poison(self._journal, attempt.node)
+        if failed is not None and len(self.causes) < _CAUSES:
+            failed.__cause__ = error
+            self.causes[attempt.node] = failed
 
     def time_out(self) -> None:
         """Record everything whose time has run out."""
@@ -196,6 +217,8 @@ class Recorder:
     def _group_timed_out(self, group: int) -> None:
         state = self._journal.state
         spec = state.graph.group(group)
+        if group in state.graph.expansions.by_group:
+            close_map(self._journal, group)
         for node in state.graph.subtree(group):
             if state.graph.is_group(node) or state.nodes[node] not in UNFINISHED:
                 continue
@@ -206,13 +229,15 @@ class Recorder:
             )
             self._out_of_time(node, error, "its group timed out")
 
-    def _failed(self, node: int, number: int, error: BaseException, time: int) -> None:
+    def _failed(
+        self, node: int, number: int, error: BaseException, time: int, record: ErrorRecord | None = None
+    ) -> None:
         """Record a failed or timed-out attempt: for good, or with another one to follow."""
         name = self._journal.state.graph.ids[node]
-        record = record_error(error)
+        record = record or record_error(error)
         timed_out = isinstance(error, TaskTimedOut)
         fields: dict[str, Any] = {"error": record.line}
-        due = self._next_attempt(node, name, error)
+        due = self._next_attempt(node, error)
         if due is not None:
             kind = "TaskRetryScheduled"
             fields |= {"due": due, "cause": "timed_out" if timed_out else "failed"}
@@ -222,14 +247,16 @@ class Recorder:
                 self.causes[node] = error
         self._journal.emit(kind, name, number, encode_fields(fields), encode_error(record), time)
 
-    def _next_attempt(self, node: int, name: str, error: BaseException) -> int | None:
+    def _next_attempt(self, node: int, error: BaseException) -> int | None:
         """When the task is tried again, microseconds since 1970; None when it is not."""
-        task = self._code.tasks.get(name)
+        task = self._code.task_of(self._journal.state.graph, node)
         retry = task.retry if task is not None else None
         spent = self._journal.state.spent.get(node, 0) + 1
         if retry is None or spent >= retry.max_attempts or isinstance(error, _FINAL) or not retry.retries(error):
             return None
-        delay = retry.delay(spent, random.random() if retry.jitter else 0.5)
+        from random import random  # 1 ms, for those who fail
+
+        delay = retry.delay(spent, random() if retry.jitter else 0.5)
         return self._journal.now() + int(delay * 1e6)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from durable.core.events import encode_fields
 from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
+from durable.core.policies.counts import Counts
 from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
-from durable.definition.recipes import encode_fragment
-from durable.engine.changes import close_nodes, encode_refusal, reopen_member
+from durable.engine.changes import UNFINISHED, close_nodes, encode_refusal, reopen_member
+from durable.engine.items import emit_fragment
 from durable.engine.journal import Journal
 from durable.engine.judge import Refusal, Verdict, judge
 from durable.engine.running import Running
+from durable.failures import record_error
 
 
 class Verdicts:
@@ -43,7 +46,8 @@ class Verdicts:
         name = state.graph.ids[group]
         tasks, route = self._code.members(state.graph, group)
         policy = self._policy(group, name)
-        verdict = judge(state, self._journal.view, group, policy, tasks, early=early, route=route)
+        counts = self._counts(group)
+        verdict = judge(state, self._journal.view, group, policy, tasks, early=early, route=route, counts=counts)
         if verdict.retries:
             self._retry(group, name, verdict)
         elif verdict.passed is not None:
@@ -51,7 +55,36 @@ class Verdicts:
                 self._causes[group] = verdict.cause
             self._record(group, name, verdict, policy)
             # After the verdict, so that what is closed counts as settled by a success and as blocked by a failure.
-            close_nodes(self._journal, state.graph.subtree(group), "the group was decided", self._running.give_up)
+            self._close(group)
+
+    def fail(self, group: int, error: BaseException) -> None:
+        """Fail a map whose items cannot be read; what it has begun is cancelled."""
+        state = self._journal.state
+        if state.nodes[group] != RUNNING:
+            return
+        name = state.graph.ids[group]
+        record = record_error(error)
+        said = Verdict(False, Refusal(f"the items of {name!r} cannot be read: {record.line}", error=record))
+        self._causes[group] = error
+        self._record(group, name, said, self._policy(group, name))
+        self._close(group)
+
+    def _counts(self, group: int) -> Counts | None:
+        """How the members of a map stand; None for other groups."""
+        expansion, frontier = self._journal.state.graph.expansions.by_group.get(group), self._journal.frontier
+        if expansion is None or frontier is None:
+            return None
+        remaining = frontier.unsettled[group] - (not expansion.complete)
+        failed = frontier.failed[group]
+        return Counts(expansion.count - remaining - failed, failed, remaining, expansion.complete)
+
+    def _close(self, group: int) -> None:
+        """End what a verdict has decided; of the members of a map, only those that have not ended are looked at."""
+        state = self._journal.state
+        nodes: Iterable[int] = state.graph.subtree(group)
+        if group in state.graph.expansions.by_group:
+            nodes = [node for node in state.having(*UNFINISHED) if state.graph.parent[node] == group]
+        close_nodes(self._journal, nodes, "the group was decided", self._running.give_up)
 
     def _policy(self, group: int, name: str) -> GroupExecutionPolicy:
         """The policy that a re-judging named, also after a crash; else the workflow's own."""
@@ -65,9 +98,13 @@ class Verdicts:
         journal.emit_writes(verdict.writes, name)
         journal.emit("GroupRetryRequested", name, data=encode_fields({"members": verdict.retries}))
         graph = journal.state.graph
-        for line in graph.members[group]:
-            if graph.name(line[-1]) in verdict.retries:
-                reopen_member(journal, line, "the policy asked for another attempt")
+        expansion = graph.expansions.by_group.get(group)
+        if expansion is not None:
+            lines = [[node] for node in map(expansion.find, verdict.retries) if node is not None]
+        else:
+            lines = [line for line in graph.members[group] if graph.name(line[-1]) in verdict.retries]
+        for line in lines:
+            reopen_member(journal, line, "the policy asked for another attempt")
         self._running.watch_group(group)
 
     def _record(self, group: int, name: str, verdict: Verdict, policy: GroupExecutionPolicy) -> None:
@@ -80,8 +117,7 @@ class Verdicts:
         if verdict.passed:
             self._journal.emit_writes(verdict.writes, name)
             if verdict.fragment is not None:
-                data = encode_fields({"count": len(verdict.fragment.tasks)})
-                self._journal.emit("TasksScheduled", name, 0, data, encode_fragment(verdict.fragment))
+                emit_fragment(self._journal, name, 0, verdict.fragment)
             self._journal.emit("GroupSucceeded", name, data=encode_fields({**fields, "taken": verdict.taken}))
             return
         refusal = verdict.refusal or Refusal(f"group {name!r} failed")

@@ -6,7 +6,7 @@ for, so that a live run and a resumed one see the same, and nobody can change wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from durable.core import channel
@@ -14,6 +14,7 @@ from durable.core.events import Event
 from durable.core.results import ErrorRecord, TaskResult
 from durable.core.state import RunState
 from durable.core.transitions import STATUSES, SUCCEEDED
+from durable.engine.members import MapValues
 from durable.errors import DefinitionError
 from durable.failures import decode_error
 from durable.payloads import decode
@@ -23,6 +24,8 @@ CACHE_BYTES = 32 * 1024 * 1024
 """Encoded payloads kept at hand for consumers, per run."""
 _ENTRY_BYTES = 200
 _FEW = 8
+_NEAR = 40
+"""Events between two wanted ones that are read with them rather than passed over by another query."""
 
 
 class RunView:
@@ -45,18 +48,19 @@ class RunView:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Let readers see what these events, now committed, brought."""
+        kept = self._bytes
         for event in events:
             kind = event.type
             if kind == "TaskStarted":
                 continue
-            if kind == "TaskSucceeded" or kind in ("StepSucceeded", "TaskIterated"):
+            if kind == "TaskSucceeded":
+                payload = event.payload
+                kept[event.seq] = (event.encoding, payload)
+                self._held += _ENTRY_BYTES if payload is None else _ENTRY_BYTES + len(payload)
+            elif kind in _KEPT:
                 self._keep(event)
-            elif kind == "ChannelWritten":
-                self._keep(event)
-                _copy(event.fields["key"], self.state.channel, self.channel)
-            elif kind == "MetadataWritten":
-                self._keep(event)
-                _copy(event.fields["key"], self.state.metadata, self.metadata)
+        if self._held > CACHE_BYTES:
+            self._evict()
         self.committed = events[-1].seq
 
     def event(self, seq: int) -> Event:
@@ -83,14 +87,16 @@ class RunView:
         return state.nodes[node] == SUCCEEDED and 0 < state.outcome[node] <= self.committed
 
     def value(self, node: int) -> Any:
-        """Return the value of a node that has one: a task's result, or ``{member: value}`` of a group."""
+        """Return the value of a node that has one: a task's result, or ``{member: value}`` of a group or map."""
         if self.state.graph.grouped[node]:
             return self.member_values(node)
         return self.load(self.state.outcome[node])
 
-    def member_values(self, group: int) -> dict[str, Any]:
+    def member_values(self, group: int) -> Mapping[str, Any]:
         """Return the values of a group's successful members by name, in definition order."""
         graph = self.state.graph
+        if group in graph.expansions.by_group:
+            return MapValues(self, graph.expansions.by_group[group])
         ends = [end for end in (line[-1] for line in graph.members[group]) if self.has_value(end)]
         return self.values(ends, graph.name)
 
@@ -99,8 +105,8 @@ class RunView:
         grouped = self.state.graph.grouped
         wanted = {self.state.outcome[node] for node in nodes if not grouped[node]} - self._bytes.keys()
         found: dict[int, Any] = {}
-        if len(wanted) > _FEW:
-            for event in self.store.read(self.run_id, min(wanted) - 1, max(wanted)):
+        for begin, end in _runs(sorted(wanted)):
+            for event in self.store.read(self.run_id, begin - 1, end):
                 if event.seq in wanted:
                     found[event.seq] = decode(event.encoding, event.payload)
         outcome = self.state.outcome
@@ -156,9 +162,31 @@ class RunView:
     def _keep(self, event: Event) -> None:
         self._bytes[event.seq] = (event.encoding, event.payload)
         self._held += _ENTRY_BYTES + len(event.payload or b"")
+        if event.type == "ChannelWritten":
+            _copy(event.fields["key"], self.state.channel, self.channel)
+        elif event.type == "MetadataWritten":
+            _copy(event.fields["key"], self.state.metadata, self.metadata)
+
+    def _evict(self) -> None:
         while self._held > CACHE_BYTES:
             oldest = next(iter(self._bytes))
             self._held -= _ENTRY_BYTES + len(self._bytes.pop(oldest)[1] or b"")
+
+
+def _runs(seqs: Sequence[int]) -> list[tuple[int, int]]:
+    """Find stretches of the log that are worth reading as a whole: first and last number of each.
+
+    Args:
+        seqs: the wanted numbers, sorted.
+    """
+    found: list[tuple[int, int]] = []
+    begin = 0
+    for place in range(1, len(seqs) + 1):
+        if place == len(seqs) or seqs[place] - seqs[place - 1] > _NEAR:
+            if place - begin > _FEW:
+                found.append((seqs[begin], seqs[place - 1]))
+            begin = place
+    return found
 
 
 def _copy(key: str, source: dict[str, Any], target: dict[str, Any]) -> None:
@@ -168,5 +196,6 @@ def _copy(key: str, source: dict[str, Any], target: dict[str, Any]) -> None:
         target.pop(key, None)
 
 
+_KEPT = frozenset({"StepSucceeded", "TaskIterated", "ChannelWritten", "MetadataWritten"})
 _OUTCOMES = frozenset({"succeeded", "failed", "cancelled", "timed_out", "skipped"})
 _FAILURES = frozenset(STATUSES.index(name) for name in ("failed", "timed_out", "cancelled"))

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from durable.errors import StoreError, StoreReadOnly
 from durable_sqlite import forking, schema
 from durable_sqlite.address import Address
+from durable_sqlite.ahead import Ahead
 from durable_sqlite.faults import refused_file, translate
 from durable_sqlite.lock import Gate
 from durable_sqlite.place import Place, prepare
@@ -47,9 +48,11 @@ class Link:
         self.in_transaction = False
         self.closed = False
         self.heads: dict[str, Head] = {}
+        self.ahead: Ahead | None = None
         self.fault: StoreError | None = None
         self._prepare: list[Callable[[sqlite3.Connection], None]] = []
         self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor
         self._place: Place | None = None
         self._older = False
         self._identity: tuple[int, int] | None = None
@@ -120,12 +123,16 @@ class Link:
             if self.in_transaction:
                 raise _nested()
             try:
-                connection = self.writable()
-                self.gate.acquire()
+                if self._connection is None or self._place is not None:
+                    self.writable()
+                gate = self.gate
+                gate.acquire()
                 try:
-                    return connection.execute(query, values).rowcount
+                    if self.ahead is not None:
+                        self.ahead = self.ahead.began()
+                    return self._cursor.execute(query, values).rowcount
                 finally:
-                    self.gate.release()
+                    gate.release()
             except sqlite3.IntegrityError:
                 raise
             except (sqlite3.Error, OSError) as error:
@@ -191,6 +198,9 @@ class Link:
         self._place = prepare(self.address)
         query = "mode=rwc" if self._place is None else self._place.query
         self._connection = connection = _connect(self.address, query)
+        self._cursor = connection.cursor()
+        # Without a sync for each commit the log's length costs nothing.
+        self.ahead = Ahead(self.address.path) if self._place is None and self.address.synchronous == "full" else None
         if self._place is None:
             connection.execute(f"PRAGMA synchronous = {self.address.synchronous.upper()}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT[self.address.synchronous]}")
@@ -259,6 +269,8 @@ class Writing:
         try:
             connection = link.writable()
             link.gate.acquire()
+            if link.ahead is not None:
+                link.ahead = link.ahead.began()
             connection.execute("BEGIN IMMEDIATE")
             link.in_transaction = True
         except BaseException as error:

@@ -11,6 +11,8 @@ from itertools import chain as joined
 from itertools import starmap
 from typing import Any
 
+from msgspec.structs import astuple
+
 from durable.core.digest import START, chain
 from durable.core.events import Event
 from durable.core.transitions import RUN_STATUS_AFTER
@@ -202,24 +204,24 @@ def _rows(run: int, run_id: str, events: Sequence[Event], before: bytes) -> tupl
     for event in events:
         if event.seq != seq:
             raise _conflict(run_id, events, events[0].seq - 1, events[0].seq - 1)
-        kind, encoding, payload = event.type, event.encoding, event.payload
-        if kind in RUN_STATUS_AFTER:
+        if event.type in RUN_STATUS_AFTER:
             moved = event
-        value: str | bytes | None = payload
-        if payload is not None:
-            longest = max(longest, len(payload))
-            if encoding == "json":
-                value = _text(payload)
+        if event.payload is not None and len(event.payload) > longest:
+            longest = len(event.payload)
         mark = digest if seq == last else None
-        rows.append((run, seq, event.time, kind, event.task_id, event.attempt, event.data, encoding, value, mark))
+        if event.encoding == "json":
+            *columns, payload = astuple(event)
+            rows.append((run, *columns, _text(payload), mark))
+        else:
+            rows.append((run, *astuple(event), mark))  # the columns are the event's fields
         seq += 1
     return rows, digest, moved, longest
 
 
-def _text(payload: bytes) -> str | bytes:
+def _text(payload: bytes | None) -> str | bytes | None:
     """Return a JSON payload as text, which people can read and SQL can query."""
     try:
-        return payload.decode()
+        return payload.decode() if payload is not None else None
     except UnicodeDecodeError:
         return payload
 

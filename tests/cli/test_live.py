@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 
-from durable.cli import live
 from durable.cli.words import ago, lasted
-from tests.cli.place import Here
+from tests.cli.place import Here, wait_for
 
 CHATTY = """
     import logging, sys, time
@@ -39,6 +40,20 @@ CHATTY = """
     with workflow("chatty") as wf:
         members = parallel(*(member(task_id=f"m{n}", n=n) for n in range(3)), name="all")
         members.with_execution(policy="best_effort") >> last
+"""
+LARGE = """
+    import time
+    from durable import parallel, task, workflow
+
+    @task
+    def member(n):
+        time.sleep(3 if n == 0 else 0.1)
+        if n == 3:
+            raise ValueError("no 3")
+
+    with workflow("large") as wf:
+        members = parallel(*(member(task_id=f"m{n}", n=n) for n in range(60)), name="all")
+        wf.add(members.with_execution(policy="best_effort", max_concurrent=3))
 """
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -96,20 +111,79 @@ def test_tables_on_a_terminal(flow: Here) -> None:
     assert "\x1b[32msucceeded" in written
 
 
-def test_plain_lines_come_now_and_then(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_lines_come_now_and_then_on_stderr(here: Here) -> None:
+    """What the command prints stays apart from them; the last one says how it ended."""
     here.write("chatty.py", CHATTY)
-    monkeypatch.setattr(live, "LINE_SECONDS", 0.2)
-    lines = here("run", "chatty.py").stdout.splitlines()
-    progress = [line for line in lines if " done, " in line]
-    assert progress
-    assert re.fullmatch(r"\d of 4 done, \d running after \d\.\d\d s", progress[0])
-    assert len(progress) == len(set(progress)) <= 4
+    result = here("run", "chatty.py", "--progress", "0.2")
+    assert " done, " not in result.stdout
+    progress = [line for line in result.stderr.splitlines() if " done, " in line]
+    assert re.fullmatch(r"after \d\.\d\d s: \d of 4 done, \d running", progress[0])
+    assert "4 of 4 done, 0 running, 1 failed" in progress[-1]
 
 
-def test_quiet_shows_no_progress(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", [("-q", "--progress", "0.1"), ("--json", "--progress", "0.1"), ("--progress", "0")])
+def test_nobody_is_told_who_does_not_want_to_know(here: Here, words: tuple[str, ...]) -> None:
+    """Quiet, one JSON document and nothing else, or no progress."""
     here.write("chatty.py", CHATTY)
-    monkeypatch.setattr(live, "LINE_SECONDS", 0.1)
-    assert " done, " not in here("run", "chatty.py", "-q").stdout
+    assert " done, " not in here("run", "chatty.py", *words).output
+
+
+def test_progress_that_is_shown_is_not_logged_as_well(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With -v it would come twice; where nothing is shown, the log has it."""
+    monkeypatch.setattr("durable.progress.LOG_SECONDS", 0.1)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    here.write("large.py", LARGE)
+    shown = here("run", "large.py", "-v", "--progress", "0.2").stderr
+    assert " done, " in shown
+    assert "durable.progress" not in shown
+    logged = here("run", "large.py", "--new", "-v", "--json").stderr
+    assert re.search(r"INFO durable.progress: run large-\S+: \d+ of 60 done", logged)
+
+
+def test_a_large_run_shows_rate_time_left_and_what_is_slow(here: Here) -> None:
+    """On a terminal, beside the bar."""
+    here.write("large.py", LARGE)
+    written = ESCAPE.sub("", on_terminal(here, "run", "large.py"))
+    assert re.search(r"\d+ of 60 done, \d running, 1 failed, [\d.]+/s, about \d+ s left", written)
+    assert "failed: m3: ValueError: no 3" in written
+    assert "running: m0, m" in written
+
+
+def test_an_interrupted_run_says_how_far_it_came(here: Here) -> None:
+    """A signal ends it; its last line of progress is that of its end."""
+    here.write("large.py", LARGE)
+    with here.spawn("run", "large.py", "--progress", "0.3", "--grace", "0") as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read().splitlines()
+    assert process.returncode == 130
+    assert " of 60 done" in first
+    assert rest[-1].startswith("interrupted; resume with")
+
+
+def test_show_says_how_fast_a_running_run_goes(here: Here) -> None:
+    """From another process, read from the store; for programs as data."""
+    here.write("large.py", LARGE)
+    with here.spawn("run", "large.py", "--run-id", "r", "-q") as process:
+        wait_for(lambda: here.path.joinpath(".durable/runs.db").exists() and here.runs() and "running" in shown(here))
+        now = wait_for(lambda: (found := here.json("show", "r")["progress"])["rate"] and found)
+        text = here("show", "r").stdout
+        process.communicate(timeout=50)
+    assert now["status"] == "running"
+    assert now["total"] == 60
+    assert now["done"] + now["running"] + now["pending"] == 60
+    assert now["slowest"][0]["id"] == "m0"
+    assert now["groups"][0]["id"] == "all"
+    assert re.search(r"^speed: +[\d.]+/s, about \d+ s left$", text, re.M)
+    assert re.search(r"^running: +m0, ", text, re.M)
+    assert "speed:" not in here("show", "r").stdout
+    assert here.json("show", "r")["progress"]["done"] == 60
+
+
+def shown(here: Here) -> str:
+    """What show says of the run."""
+    return here("show", "r").stdout
 
 
 def test_words() -> None:

@@ -47,9 +47,9 @@ def test_kept_current_and_rebuilt_offer_the_same(definition: Definition, random:
     assert frontier is not None
     for life in range(3):
         for _ in range(300):
-            known = list(machine.state.graph.ids)
+            known = list(machine.state.graph.index)
             more = machine.step(random)
-            assert machine.state.graph.ids[: len(known)] == known
+            assert list(machine.state.graph.index)[: len(known)] == known
             if not frontier.stale:
                 fresh = Frontier(machine.state, default_limit=limit)
                 assert offers(frontier) == offers(fresh)

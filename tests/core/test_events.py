@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durable.core.events import EVENTS, Event, encode_fields
-from durable.core.fold import _FOLDS
+from durable.core.fold import FOLDS
 
 
 def test_an_event_cannot_be_changed() -> None:
@@ -41,7 +41,7 @@ def test_fields_come_back_as_they_were(fields: dict[str, object]) -> None:
 
 def test_every_event_of_the_catalogue_is_explained_and_folded() -> None:
     """Each type has a meaning for people, a subject, past-tense name, and a place in the fold."""
-    assert set(EVENTS) == set(_FOLDS)
+    assert set(EVENTS) == set(FOLDS)
     for name, kind in EVENTS.items():
         assert kind.meaning.endswith("."), name
         assert kind.subject in ("run", "task", "group", "value"), name

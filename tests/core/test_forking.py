@@ -113,7 +113,7 @@ def test_what_a_fork_keeps_folds_and_everything_else_is_as_it_was(definition: De
     machine.live(random, random.randrange(1, 60))
     until = machine.ends[-1] if random.random() < 0.6 else random.choice(machine.ends)
     before = surveyed(machine, until).state
-    again = random.sample(before.graph.ids, random.randrange(0, min(3, len(before.graph.ids)) + 1))
+    again = random.sample(list(before.graph.index), random.randrange(0, min(3, len(before.graph.ids)) + 1))
     survey, selection, state, log = forked(machine, until, *again)
     assert set(again) <= selection.again
     for name, node in survey.state.index.items():

@@ -63,7 +63,7 @@ def by_id(state: RunState) -> dict[str, Any]:
     return {
         "nodes": {
             name: [state.nodes[node], state.attempts[node], state.outcome[node], state.started[node], state.ended[node]]
-            for node, name in enumerate(ids)
+            for node, name in ids.items()
         },
         **{kind: {ids[node]: value for node, value in getattr(state, kind).items()} for kind in SPARSE},
         "taken": {ids[node]: {ids[one] for one in taken} for node, taken in state.taken.items()},
@@ -71,7 +71,7 @@ def by_id(state: RunState) -> dict[str, Any]:
         "listening": {
             name: [(ids[node], *others) for node, *others in waits] for name, waits in state.listening.items()
         },
-        "after": {ids[node]: {ids[one] for one in after} for node, after in enumerate(state.graph.after)},
+        "after": {ids[node]: {ids[one] for one in after} for node, after in state.graph.after.items()},
         "jumps": state.graph.jumps,
         "grown": state.grown,
     }

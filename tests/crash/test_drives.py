@@ -80,7 +80,7 @@ def running_beside(trial: Trial, task_id: str) -> list[list[str]]:
     for event in trial.events():
         apply(state, event)
         if event.type == "TaskStarted" and event.task_id == task_id:
-            live = [name for n, name in enumerate(state.graph.ids) if state.nodes[n] == RUNNING]
+            live = [name for n, name in state.graph.ids.items() if state.nodes[n] == RUNNING]
             found.append([name for name in live if not state.graph.is_group(state.index[name]) and name != task_id])
     return found
 

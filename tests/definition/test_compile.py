@@ -159,7 +159,7 @@ def test_it_is_a_snapshot() -> None:
         wf.add(a)
         before = Compiled(wf)
         a >> b
-    assert before.graph.ids == ["a"]
+    assert list(before.graph.index) == ["a"]
     assert ids(wf) == ["a", "b"]
 
 

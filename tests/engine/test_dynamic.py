@@ -717,7 +717,7 @@ def test_deep_recursion_stays_fast_and_ids_stay_short(store: Store) -> None:
     run = wf.start(run_id="r")
     took = time.perf_counter() - begun
     assert run.result() == 0
-    ids = run.load_state().graph.ids
+    ids = run.load_state().graph.index
     assert len(ids) == len(set(ids)) == 2_001
     assert max(map(len, ids)) <= 500
     assert took < 20
@@ -738,7 +738,7 @@ def test_long_ids_stay_below_the_limit(store: Store) -> None:
     with workflow("w", store=store) as wf:
         wf.add(body(task_id="y" * 500))
     run = wf.start()
-    ids = run.load_state().graph.ids
+    ids = run.load_state().graph.index
     assert len(set(ids)) == 3
     assert max(map(len, ids)) <= 500
 

@@ -15,6 +15,7 @@ from durable import (
     ParallelGroup,
     ParallelGroupError,
     Plan,
+    Progress,
     RetryPolicy,
     Run,
     RunInfo,
@@ -83,6 +84,7 @@ with workflow("w", store="sqlite:///runs.db", version="1") as wf:
 store: Store = open_store()
 assert_type(wf.start(run_id="r", store=store), Run)
 assert_type(wf.plan("r"), Plan)
+assert_type(open_run("r").progress(), Progress)
 assert_type(list_runs(status="failed"), list[RunInfo])
 assert_type(current_context(), TaskExecutionContext | None)
 value: dict[str, int] = wf.execute(fetch, initial={"url": "x"}, max_steps=5)

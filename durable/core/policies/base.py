@@ -9,10 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from durable.core.policies.counts import Counts, MemberResults
 from durable.core.results import TaskResult
 from durable.errors import ParallelGroupError
 
 Results = Mapping[str, TaskResult]
+
+NAMED = 1000
+"""Failed members of a map that an error names with their messages; it counts all of them."""
 
 
 class GroupExecutionPolicy(ABC):
@@ -20,6 +24,8 @@ class GroupExecutionPolicy(ABC):
 
     type: str = ""
     fail_fast: bool = False
+    is_budget: bool = False
+    """Whether a map stops starting members as soon as this policy cannot pass any more."""
 
     def __init_subclass__(cls) -> None:
         if "type" not in vars(cls):  # a built-in policy's subclass must not be recorded as the built-in one
@@ -52,6 +58,18 @@ class GroupExecutionPolicy(ABC):
         """
         return None
 
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        """Say early what the verdict on a map will be, from numbers alone.
+
+        Args:
+            counts: how its members stand; more may come unless it is complete.
+
+        Returns:
+            True or False when it is certain, None when it is open, or cannot be told from numbers:
+            then ``decide`` is asked once the map is complete.
+        """
+        return None
+
     def check(self, group_id: str, members: Sequence[str]) -> None:  # noqa: B027 - most policies fit any group
         """Refuse parameters that cannot fit the group. Raises ``DefinitionError``."""
 
@@ -65,6 +83,8 @@ class GroupExecutionPolicy(ABC):
         Raises:
             ParallelGroupError: a member has no result.
         """
+        if isinstance(results, MemberResults):
+            return  # made of the members themselves
         missing = [name for name in map(id_of, tasks) if name not in results]
         if missing:
             raise ParallelGroupError(
@@ -76,6 +96,8 @@ class GroupExecutionPolicy(ABC):
 
     def _fail(self, group_id: str, why: str, results: Results, failed: Iterable[str] | None = None) -> None:
         names = failed_of(results) if failed is None else list(failed)
+        if isinstance(results, MemberResults):
+            names = names[:NAMED]
         raise ParallelGroupError(
             f"group {group_id!r} failed: {why}",
             group_id=group_id,
@@ -88,11 +110,15 @@ def id_of(task: Any) -> str:
     return task if isinstance(task, str) else str(getattr(task, "task_id", None) or getattr(task, "id", task))
 
 
-def failed_of(results: Results) -> list[str]:
+def failed_of(results: Results) -> Sequence[str]:
+    if isinstance(results, MemberResults):
+        return results.failed
     return [name for name, result in results.items() if not result.success]
 
 
-def succeeded_of(results: Results) -> list[str]:
+def succeeded_of(results: Results) -> Sequence[str]:
+    if isinstance(results, MemberResults):
+        return results.succeeded
     return [name for name, result in results.items() if result.success]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from durable.core.policies.base import GroupExecutionPolicy, Results
+from durable.core.policies.counts import Counts
 from durable.core.policies.rules import (
     AtLeastNGroupPolicy,
     BestEffortGroupPolicy,
@@ -32,6 +33,7 @@ class AllOf(GroupExecutionPolicy):
             raise DefinitionError("all_of: name at least one policy")
         self.policies = [make_policy(policy) for policy in policies]
         self.fail_fast = any(policy.fail_fast for policy in self.policies)
+        self.is_budget = any(policy.is_budget for policy in self.policies)
 
     def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Results, context: Any) -> None:
         for policy in self.policies:
@@ -39,6 +41,10 @@ class AllOf(GroupExecutionPolicy):
 
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         said = [policy.decide(results, remaining) for policy in self.policies]
+        return False if False in said else True if all(said) else None
+
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        said = [policy.decide_by_counts(counts) for policy in self.policies]
         return False if False in said else True if all(said) else None
 
     def check(self, group_id: str, members: Sequence[str]) -> None:
@@ -62,6 +68,11 @@ class _Adapted(GroupExecutionPolicy):
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         decide = getattr(self.policy, "decide", None)
         said: bool | None = decide(results, remaining) if decide else None
+        return said
+
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        decide = getattr(self.policy, "decide_by_counts", None)
+        said: bool | None = decide(counts) if decide else None
         return said
 
     def describe(self) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from durable.core.policies.base import GroupExecutionPolicy, Results, failed_of, names_of, reasons, succeeded_of
+from durable.core.policies.counts import Counts
 from durable.errors import DefinitionError
 
 
@@ -33,6 +34,9 @@ class StrictGroupPolicy(GroupExecutionPolicy):
 
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         return False if any(not result.success for result in results.values()) else None
+
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        return False if counts.failed else None
 
     def describe(self) -> Any:
         return {"type": self.type, "fail_fast": True} if self.fail_fast else self.type
@@ -71,6 +75,11 @@ class AtLeastNGroupPolicy(GroupExecutionPolicy):
         done = len(succeeded_of(results))
         return True if done >= self.min_success else False if done + len(remaining) < self.min_success else None
 
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        if counts.succeeded >= self.min_success:
+            return True
+        return False if counts.complete and counts.succeeded + counts.remaining < self.min_success else None
+
     def check(self, group_id: str, members: Sequence[str]) -> None:
         if self.min_success > len(members):
             raise DefinitionError(
@@ -104,6 +113,12 @@ class MinSuccessRatePolicy(GroupExecutionPolicy):
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         done, size = len(succeeded_of(results)), len(results) + len(remaining)
         return True if self._enough(done, size) else None if self._enough(done + len(remaining), size) else False
+
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        if not counts.complete:
+            return None
+        done, size = counts.succeeded, counts.succeeded + counts.failed + counts.remaining
+        return True if self._enough(done, size) else None if self._enough(done + counts.remaining, size) else False
 
     def _enough(self, done: int, size: int) -> bool:
         # Divided, because 0.07 * 100 is a little more than 7.
@@ -158,6 +173,7 @@ class MaxFailuresPolicy(GroupExecutionPolicy):
     """
 
     type = "max_failures"
+    is_budget = True
 
     def __init__(self, max_failures: int) -> None:
         if isinstance(max_failures, bool) or not isinstance(max_failures, int) or max_failures < 0:
@@ -173,6 +189,11 @@ class MaxFailuresPolicy(GroupExecutionPolicy):
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         failed = len(failed_of(results))
         return False if failed > self.max_failures else True if failed + len(remaining) <= self.max_failures else None
+
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        if counts.failed > self.max_failures:
+            return False
+        return True if counts.complete and counts.failed + counts.remaining <= self.max_failures else None
 
     def describe(self) -> Any:
         return {"type": self.type, "max_failures": self.max_failures}
@@ -191,3 +212,6 @@ class FirstSuccessPolicy(GroupExecutionPolicy):
 
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         return True if succeeded_of(results) else None if remaining else False
+
+    def decide_by_counts(self, counts: Counts) -> bool | None:
+        return True if counts.succeeded else False if counts.over else None

@@ -72,7 +72,9 @@ def read_outcome(store: Store, state: RunState) -> Outcome:
         state: its folded state.
     """
     view, graph = RunView(store, state), state.graph
-    statuses = {name: STATUSES[state.nodes[node]] for node, name in enumerate(graph.ids)}
+    statuses = {
+        name: STATUSES[state.nodes[node]] for node, name in ((node, graph.ids[node]) for node in range(graph.size))
+    }
     return Outcome(
         state.status_name,
         {name: status for name, status in statuses.items() if not graph.is_group(graph.number(name))},
