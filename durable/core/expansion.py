@@ -60,6 +60,7 @@ class Expansion:
         batches: as they were recorded.
         count: how many members there are.
         complete: whether there will be no more.
+        cut: whether that is so only because the map's time was over; more may come once it is opened again.
     """
 
     def __init__(self, group: int, name: str, keyed: bool) -> None:
@@ -69,6 +70,7 @@ class Expansion:
         self.batches: list[Batch] = []
         self.count = 0
         self.complete = False
+        self.cut = False
         self._begins = array("q")
         self._places = array("q")
         self._table: KeyTable | None = None

@@ -67,6 +67,7 @@ def dump(state: RunState) -> bytes:
     expansions = state.graph.expansions.by_group
     whole["batches"] = list(_dumped_batches(state))
     whole["complete"] = [group for group, expansion in expansions.items() if expansion.complete]
+    whole["cut"] = [group for group, expansion in expansions.items() if expansion.cut]
     whole["taken"] = {node: sorted(taken) for node, taken in state.taken.items()}
     whole["listening"], whole["requests"] = state.listening, state.requests
     whole["channel"] = {key: channel.operations(cell) for key, cell in state.channel.items()}
@@ -185,3 +186,5 @@ def _regrow_all(state: RunState, whole: dict[str, Any], grown: Iterator[Event]) 
         regrow(state, event.task_id, fragment)
     for group in whole["complete"]:
         state.graph.expansions.by_group[group].complete = True
+    for group in whole.get("cut", ()):
+        state.graph.expansions.by_group[group].cut = True
