@@ -235,17 +235,29 @@ class Ids(dict[int, str]):
         return self._expansions.of(node).id_of(node)
 
 
+_RECENT = 4096
+"""Names of members whose nodes are kept at hand, at most."""
+
+
 class Index(dict[str, int]):
     """Nodes by id: kept for those that were defined or scheduled, looked up for members of maps."""
 
     def __init__(self, expansions: Expansions) -> None:
         super().__init__()
         self._expansions = expansions
+        self._recent: dict[str, int] = {}
 
     def __missing__(self, name: str) -> int:
+        recent = self._recent
+        node = recent.pop(name, None)  # whatever starts will end: most names are asked for twice
+        if node is not None:
+            return node
         node = self._expansions.find(name) if self._expansions else None
         if node is None:
             raise KeyError(name)
+        if len(recent) >= _RECENT:
+            recent.clear()
+        recent[name] = node
         return node
 
     def get(self, name: str, default: int | None = None) -> int | None:  # type: ignore[override]
