@@ -290,6 +290,22 @@ def test_coroutines_of_the_group_run_on_the_loop(store: Store) -> None:
     assert result["on_the_loop"] == os.getpid() != result["pid"]
 
 
+@BACKENDS
+def test_a_map_goes_over_its_items_in_other_processes(store: Store, backend: Any) -> None:
+    """With the same rules: what it maps may not ask for the context."""
+
+    @task
+    def asks(context: TaskExecutionContext, n: int) -> int:
+        return n
+
+    with workflow("w", store=store) as wf:
+        wf.add(bodies.echo.map(range(30)).with_execution(backend=backend, max_concurrent=2))
+    with pytest.raises(DefinitionError, match="task 'asks' asks for the context"):
+        asks.map(range(3)).with_execution(backend=backend)
+    run = wf.start()
+    assert [result.value for result in run.task_results("echo").values()] == list(range(30))
+
+
 def test_a_group_with_an_executor_of_its_own_cannot_be_scheduled(store: Store) -> None:
     """After a crash nobody would know what made it; one with PROCESS can."""
 
