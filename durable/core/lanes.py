@@ -36,6 +36,7 @@ class Lanes:
     Attributes:
         queues: tasks that may start, by lane.
         live: tasks that run; busy: how many of them, by lane.
+        chunks: of how many tasks those are that are handed over together, by lane.
         delayed: ``(due, task)`` of tasks that back off, a heap.
         suspects: tasks whose next try is to run alone; alone: the one that does.
     """
@@ -48,6 +49,7 @@ class Lanes:
         self._processes = processes or default_limit
         self._limits = {ROOT: 1, COROUTINES: UNLIMITED}
         self._rates: dict[int, Pace] = {}
+        self.chunks: dict[int, int] = {}
         for group in graph.members:
             self.add_group(group)
         self.queues: dict[int, deque[int]] = {}
@@ -60,7 +62,9 @@ class Lanes:
     def add_group(self, group: int) -> None:
         """Make the lane of a group."""
         spec = self._graph.group(group)
-        self._limits[group] = _limit(spec, self._default_limit, self._processes)
+        self._limits[group] = _limit(spec, self._default_limit, self._processes) * spec.chunk
+        if spec.chunk > 1:
+            self.chunks[group] = spec.chunk
         if spec.rate is not None:
             self._rates[group] = Pace(spec.rate)
 
@@ -146,6 +150,8 @@ class Lanes:
         free = self._limits[lane] - self.busy.get(lane, 0)
         if lane in self._rates:
             free = self._rates[lane].allow(min(free, len(queue)), now)
+        if lane in self.chunks and free < len(queue):
+            free -= free % self.chunks[lane]  # a chunk is handed over whole
         nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()

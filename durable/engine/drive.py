@@ -179,6 +179,8 @@ class Drive:
                     self._run_inline(started[0])
                     if self._arrived.empty():
                         continue
+                elif self.frontier.lanes.chunks:
+                    self.running.submit_chunks(started, self._arrived.put)
                 else:
                     for attempt in started:
                         self.running.submit(attempt, self._arrived.put)

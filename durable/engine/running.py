@@ -5,7 +5,7 @@ It records nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -67,12 +67,35 @@ class Running:
             attempt: the attempt.
             post: takes it when it is over, on the executor's thread.
         """
+        if attempt.task.timeout is not None:
+            self._watch(attempt)
+        attempt.post = post
+        self._executor_of(attempt).submit(attempt)
+
+    def submit_chunks(self, attempts: Sequence[Attempt], post: Callable[[Attempt], None]) -> None:
+        """The same for several attempts; those of groups that want it are handed over some at a time."""
+        graph, waiting = self._state.graph, dict[int, list[Attempt]]()
+        for attempt in attempts:
+            group = graph.parent[attempt.node]
+            size = graph.group(group).chunk if group >= 0 else 1
+            if size == 1:
+                self.submit(attempt, post)
+                continue
+            self._watch(attempt)
+            attempt.post = post
+            chunk = waiting.setdefault(group, [])
+            chunk.append(attempt)
+            if len(chunk) == size:
+                self._executor_of(attempt).submit_chunk(waiting.pop(group))
+        for chunk in waiting.values():
+            self._executor_of(chunk[0]).submit_chunk(chunk)
+
+    def _watch(self, attempt: Attempt) -> None:
+        """Note when an attempt runs out of time, if it does."""
         timeout = attempt.task.timeout
         if timeout is not None:
             left = max(timeout - self._state.driven.get(attempt.node, 0) / 1e6, 0.0)
             self._deadlines.add(self._monotonic() + left, attempt.node, attempt.number)
-        attempt.post = post
-        self._executor_of(attempt).submit(attempt)
 
     def loop(self) -> LoopExecutor:
         """The executor of coroutines."""
