@@ -599,3 +599,15 @@ print(sorted(heavy & set(sys.modules)))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=50)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_of_a_chunk_only_the_member_that_killed_the_process_is_interrupted(store: Store, tmp_path: Path) -> None:
+    """Those behind it never began: they go on in a new process, and their attempts are not used up."""
+    with workflow("w", store=store) as wf:
+        poison = bodies.dies(folder=str(tmp_path), times=1)
+        members = [bodies.echo(task_id=f"e{n}", value=n) for n in range(6)]
+        group_of(*members[:3], poison, *members[3:], max_concurrent=7, chunk_size=7)
+    run = wf.start()
+    assert run.result() == {**{f"e{n}": n for n in range(6)}, "dies": 2}
+    assert count(run, "TaskInterrupted") == count(run, "TaskInterrupted", "dies") == 1
+    assert count(run, "TaskStarted") == 8
