@@ -69,6 +69,7 @@ class Expansion:
         self._begins = array("q")
         self._places = array("q")
         self._table: KeyTable | None = None
+        self._near = Batch(group, 0, 0, 0, 0)
         self._split: tuple[Batch | None, list[str]] = (None, [])
 
     def add(self, batch: Batch) -> None:
@@ -110,7 +111,12 @@ class Expansion:
     def find(self, name: str) -> int | None:
         """The node of the member with this name, if there is one."""
         place = self.place_named(name)
-        return None if place is None else self.node_at(place)
+        if place is None:
+            return None
+        batch = self._near  # members start in order: most are in the batch of the one before
+        if not batch.place <= place < batch.place + batch.count:
+            batch = self._near = self.batches[bisect_right(self._places, place) - 1]
+        return batch.begin + place - batch.place
 
     def place_named(self, name: str) -> int | None:
         """The position of the member with this name, if there is one."""
@@ -207,9 +213,10 @@ class Expansions:
         place = name.find("/")
         while place >= 0:
             expansion = self._by_name.get(name[:place])
-            found = expansion.find(name[place + 1 :]) if expansion is not None else None
-            if found is not None:
-                return found
+            if expansion is not None:
+                found = expansion.find(name[place + 1 :])
+                if found is not None:
+                    return found
             place = name.find("/", place + 1)
         return None
 
