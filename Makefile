@@ -110,7 +110,7 @@ docs: $(READY) ## write the generated docs again
 	@$(RUN) -m tools.generate_docs
 
 .PHONY: bench
-bench: $(READY) ## run the benchmarks
+bench: $(READY) ## measure durable beside raw SQLite and other libraries (ARGS="--quick" for a look)
 	@echo "==> benchmarks"
 	@$(RUN) -m benchmarks $(ARGS)
 

@@ -12,12 +12,16 @@ class Line:
     """One line of a table: somebody's figures.
 
     Attributes:
-        name: who or what.
+        name: who or what, in which case.
         durability: what survives what.
         values: one a repetition, in the table's unit.
         ratios: to each yardstick by its name, one a repetition, made within that repetition.
         ours: it is durable's.
         yardstick: others are compared with it; it is in no contest.
+        contest: False when its figure is no better for being less, as of one that syncs nothing and loses all.
+        who: whose line it is, whatever the case; the name where nothing else is said.
+        case: what is the same in lines that can be compared, for instance "8 in flight".
+        more: what else was measured on the way, by its unit; less of it is better.
     """
 
     name: str
@@ -26,6 +30,17 @@ class Line:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     ours: bool = False
     yardstick: bool = False
+    contest: bool = True
+    who: str = ""
+    case: str = ""
+    more: dict[str, list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.who = self.who or self.name
+
+    def figures(self, unit: str) -> list[float]:
+        """Return the ratios or the further figures of this name, nothing when there are none."""
+        return self.ratios.get(unit) or self.more.get(unit) or []
 
 
 @dataclass
@@ -51,19 +66,24 @@ class Table:
     missing: dict[str, str] = field(default_factory=dict)
 
     def better_than_ours(self) -> list[str]:
-        """Return those whose median is better than durable's best, yardsticks left out, with what survives."""
-        ours = [median(line.values) for line in self.lines if line.ours and line.values]
-        if not ours:
-            return []
-        best = max(ours) if self.higher_is_better else min(ours)
-        return [
-            f"{line.name} (survives {line.durability})" if line.durability else line.name
-            for line in self.lines
-            if line.values
-            and not line.ours
-            and not line.yardstick
-            and (median(line.values) > best if self.higher_is_better else median(line.values) < best)
-        ]
+        """Return who has a better median than durable in the same case, by which figure, and what it survives."""
+        found = _better([(line, line.values) for line in self.lines], self.unit, self.higher_is_better)
+        for unit in dict.fromkeys(unit for line in self.lines for unit in line.more):
+            found += _better([(line, line.more.get(unit, [])) for line in self.lines], unit, False)
+        return found
+
+
+def _better(lines: Sequence[tuple[Line, list[float]]], unit: str, higher: bool) -> list[str]:
+    found = []
+    for line, values in lines:
+        rivals = [median(each) for other, each in lines if other.ours and other.case == line.case and each]
+        if line.ours or line.yardstick or not line.contest or not rivals or not values:
+            continue
+        own, best = median(values), max(rivals) if higher else min(rivals)
+        if own > best if higher else own < best:
+            survives = f"; survives {line.durability}" if line.durability else ""
+            found.append(f"{line.name} ({number(own)} {unit} against {number(best)}{survives})")
+    return found
 
 
 def ratios(values: Sequence[float], yardstick: Sequence[float]) -> list[float]:

@@ -1,141 +1,115 @@
-"""What a task leaves behind and what an import costs: bytes, transactions, syncs, milliseconds."""
+"""What a task leaves behind: bytes, transactions, syncs."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.figures import Line, Table
-from benchmarks.launch import FULL, Contender, Unable, database_bytes, environment, fresh_folder, measure
-from benchmarks.protocol import ANSWER, Answer
-from benchmarks.settings import Entry, Settings, take_turns
-from benchmarks.throughput import OURS, RAW, peers_for
-from tools import isolated
+from benchmarks.counting import Counter, counter
+from benchmarks.figures import Table
+from benchmarks.launch import FULL, NONE, NORMAL, Contender, Unable, database_bytes, measure
+from benchmarks.protocol import Answer
+from benchmarks.settings import Entry, Settings
+from benchmarks.throughput import OURS, RAW, WINDOWS, in_flight, peers_for
 
-CHAIN = replace(OURS, name="durable, chain")
-GROUPS = tuple(replace(OURS, name=f"durable, group, {window} in flight", window=window) for window in (8, 64))
-OURS_IMPORTS = {
-    "import durable": "import durable",
-    "durable, what a script uses": "from durable import chain, open_store, parallel, task, workflow",
-}
-STRACE = ("strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", "syncs.txt")
-
-
-def imports(settings: Settings) -> Table:
-    """How long an import takes in a fresh interpreter whose files are cached."""
-    statements = {name: (Path(sys.executable), code, True) for name, code in OURS_IMPORTS.items()}
-    missing = {}
-    for environment_ in settings.peers.values():
-        if environment_.python is None:
-            missing[environment_.peer.name] = environment_.told
-        else:
-            name = f"{environment_.peer.name} {environment_.told}"
-            statements[name] = (environment_.python, environment_.peer.statement, False)
-    entries = [
-        Entry(name, _import(settings, python, code), settings.repetitions)
-        for name, (python, code, _) in statements.items()
-    ]
-    series, unable = take_turns(entries, settings.tell)
-    table = Table("imports", "Time of an import, the interpreter's own start not counted", "ms", False)
-    table.missing = missing | unable
-    for name, (_, code, ours) in statements.items():
-        values = [answer["seconds"] * 1000 for answer in series.get(name, [])]
-        if values:
-            table.lines.append(Line(name, "", values, ours=ours))
-            table.notes.append(f"{name}: `{code}`")
-    return table
+NORMAL_CASE = "chain, synchronous=NORMAL"
 
 
 def log_size(settings: Settings) -> Table:
     """How many bytes one more task adds to the database."""
     table = Table("log-size", "Size of the database for one more no-op task", "bytes a task", False)
-    cases = [(RAW, "chain"), (CHAIN, "chain"), *((group, "group") for group in GROUPS)]
-    cases += [(peer, "chain") for peer in peers_for(settings, "chain") if peer.durability == FULL]
     table.notes.append(
-        f"The size with {settings.small:,} tasks less that with {settings.small // 2:,}, a task; once the write-ahead"
-        " log is folded in. durable's holds two events a task and the task's line in the recorded definition."
+        f"The size with {settings.small * 2:,} tasks less that with {settings.small:,}, a task; once the write-ahead"
+        " log is folded in. durable's holds two events a task and the task's line in the recorded definition. DBOS"
+        " only with WAL: the file holds the same."
     )
-    for contender, work in cases:
-        _add_slope(table, settings, contender, work, "bytes", look=database_bytes)
+    cases = [each for each in (*_ours_and_raw(), *_peers(settings)) if each[0].durability == FULL]
+    cases = [each for each in cases if each[0].peer != "DBOS" or each[0].options]
+    _measure(table, settings, cases, "bytes", (settings.small, settings.small * 2), look=database_bytes)
+    table.missing |= settings.missing("log-size")
+    if "Prefect" in settings.peers:
+        table.missing["Prefect"] = "what it keeps is in a database of its server's"
     return table
 
 
 def appends(settings: Settings) -> Table:
     """How many transactions a task takes, counted at the store."""
     table = Table("appends", "Transactions a task, counted at the store's append", "a task", False)
-    table.notes.append("Group commit: what finished while the last commit was on its way is recorded in the next one.")
-    for contender, work in [(CHAIN, "chain"), *((group, "group") for group in GROUPS)]:
-        _add_slope(table, settings, contender, work, "appends", options={"count_appends": True})
+    table.notes.append(
+        "Group commit: what finished while the last commit was on its way is recorded in the next one. A"
+        " transaction is not a sync: see the table syncs for these."
+    )
+    ours = [each for each in _ours_and_raw() if each[0].ours]
+    _measure(table, settings, ours, "appends", (settings.small // 2, settings.small), options={"count_appends": True})
     return table
 
 
 def syncs(settings: Settings) -> Table:
-    """How often a task has the disk asked to write for good, counted by strace."""
-    table = Table("syncs", "fsync and fdatasync calls a task, counted by strace, synchronous=FULL", "a task", False)
-    if shutil.which("strace") is None:
-        table.missing["all"] = "strace is not installed"
+    """How often a task has the disk asked to write for good."""
+    table = Table("syncs", "Syncs a task (fsync, fdatasync, msync, sync, syncfs), synchronous=FULL", "a task", False)
+    found = counter(settings.folder)
+    if not isinstance(found, Counter):
+        table.missing["all"] = f"not counted: {found}"
         return table
-    table.notes.append("SQLite's own checkpoints of the write-ahead log sync too: that is what is above one a commit.")
-    for contender, work in [(RAW, "chain"), (CHAIN, "chain"), *((group, "group") for group in GROUPS)]:
-        _add_slope(table, settings, contender, work, "syncs", prefix=STRACE, look=_count_syncs)
+    table.notes += [
+        f"Counted by {found.told}, in the program and all that it starts, with {settings.small:,} tasks less those with"
+        f" {settings.small // 2:,}.",
+        "SQLite's checkpoints of the write-ahead log sync too: that is what is above one a commit. With"
+        " synchronous=NORMAL a commit syncs nothing, and only they are left.",
+    ]
+    relaxed = [
+        (replace(each, case=NORMAL_CASE, synchronous="normal", durability=NORMAL), "chain") for each in (RAW, OURS)
+    ]
+    cases = [*_ours_and_raw(), *relaxed, *_peers(settings)]
+    sizes = settings.small // 2, settings.small
+    _measure(table, settings, cases, "syncs", sizes, prefix=found.prefix, look=found.look)
+    for line in table.lines:
+        line.contest = line.durability != NONE
+    table.missing |= settings.missing("syncs")
     return table
 
 
-def _add_slope(
+def _ours_and_raw() -> list[tuple[Contender, str]]:
+    chains = [(replace(each, case="chain"), "chain") for each in (RAW, OURS)]
+    return [*chains, *((in_flight(OURS, window, "group, "), "group") for window in WINDOWS)]
+
+
+def _peers(settings: Settings) -> list[tuple[Contender, str]]:
+    """Return the peers' chains, and their groups with the wider window only: at the other they take long."""
+    chains = [(replace(each, case="chain"), "chain") for each in peers_for(settings, "chain")]
+    groups = [(in_flight(each, WINDOWS[-1], "group, "), "group") for each in peers_for(settings, "group")]
+    return [*chains, *groups]
+
+
+def _measure(
     table: Table,
     settings: Settings,
-    contender: Contender,
-    work: str,
+    cases: Iterable[tuple[Contender, str]],
     key: str,
+    sizes: tuple[int, int],
     *,
     look: Callable[[Path], Answer] | None = None,
     prefix: tuple[str, ...] = (),
-    options: dict[str, bool] | None = None,
+    options: Mapping[str, bool] | None = None,
 ) -> None:
     """Add what one more task adds to a count: what does not grow with the tasks falls out."""
-    half = settings.small // 2
-    found = []
-    try:
-        for count in (half, settings.small):
-            settings.tell(f"    {contender.name}: {count:,}")
-            answer = measure(
-                contender,
-                work,
-                count,
-                settings.folder,
-                settings.limit,
-                prefix=prefix,
-                look=look,
-                options={"warm_up": False, **(options or {})},
-            )
-            found.append(answer[key])
-    except (Unable, KeyError) as error:
-        table.missing[contender.name] = str(error)
-        return
-    value = (found[1] - found[0]) / (settings.small - half)
-    table.lines.append(Line(contender.name, values=[value], ours=contender.ours, yardstick=contender.yardstick))
+    fewer, more = sizes
 
+    def slope(contender: Contender, work: str) -> Callable[[], Answer]:
+        def counted(count: int) -> float:
+            limit = settings.limit_for(contender.peer)
+            chosen = {"warm_up": False, **(options or {})}
+            answer = measure(contender, work, count, settings.folder, limit, prefix=prefix, look=look, options=chosen)
+            if key not in answer:
+                raise Unable("it left nothing to count")
+            return float(answer[key])
 
-def _count_syncs(folder: Path) -> Answer:
-    lines = (folder / "syncs.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-    return {"syncs": sum("sync(" in line for line in lines)}
+        return lambda: {"slope": (counted(more) - counted(fewer)) / (more - fewer)}
 
-
-def _import(settings: Settings, python: Path, code: str) -> Callable[[], Answer]:
-    timed = f"import time; began = time.perf_counter(); {code}; print({ANSWER!r}, time.perf_counter() - began)"
-
-    def measured() -> Answer:
-        env = environment()
-        del env["PYTHONPATH"]
-        with fresh_folder(settings.folder) as folder:
-            for _ in range(2):  # the first time, files may have to be compiled and read from the disk
-                outcome = isolated.run((python, "-c", timed), folder, env, settings.limit)
-        if outcome.code:
-            raise Unable(outcome.output.strip().splitlines()[-1][:200])
-        (line,) = [line for line in outcome.output.splitlines() if line.startswith(ANSWER)]
-        return {"seconds": float(line.removeprefix(ANSWER))}
-
-    return measured
+    chosen = list(cases)
+    series, unable = settings.turns([Entry(each.label, slope(each, work), 1, each.peer) for each, work in chosen])
+    table.missing |= unable
+    for contender, _ in chosen:
+        if answers := series.get(contender.label):
+            table.lines.append(contender.line([answer["slope"] for answer in answers]))

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import ROOT
+from benchmarks.figures import Line
 from benchmarks.protocol import ANSWER, MEASURED_NAME, Answer, Job
 from tools import isolated
 
 FULL = "power loss"
 NORMAL = "kill; not power loss"
 NONE = "nothing"
+STATES = "kill: states, not results"
 
 
 class Unable(Exception):
@@ -32,19 +34,21 @@ class Contender:
     """Somebody who does a piece of work.
 
     Attributes:
-        name: for the table.
+        name: who it is.
         module: the program.
+        case: how it works, where a table has several ways; compared are equal cases.
         durability: what its acknowledged results survive.
         synchronous: SQLite's setting, "full" or "normal".
         window: how many members of a group are in flight.
         options: what only its program understands.
         python: the interpreter of its environment.
         ours, yardstick: as for ``Line``.
-        peer: it is measured in fewer repetitions, as peers take long.
+        peer: the peer's name, "" for none; peers are measured in fewer repetitions, as they take long.
     """
 
     name: str
     module: str
+    case: str = ""
     durability: str = FULL
     synchronous: str = "full"
     window: int = 1
@@ -52,7 +56,18 @@ class Contender:
     python: Path = Path(sys.executable)
     ours: bool = False
     yardstick: bool = False
-    peer: bool = False
+    peer: str = ""
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return f"{self.name}, {self.case}" if self.case else self.name
+
+    def line(self, values: list[float]) -> Line:
+        """Return its line of a table."""
+        return Line(
+            self.label, self.durability, values, ours=self.ours, yardstick=self.yardstick, who=self.name, case=self.case
+        )
 
 
 def environment() -> dict[str, str]:
@@ -88,7 +103,7 @@ def measure(
 
     Args:
         contender: who.
-        work: "chain" or "group".
+        work: "chain", "group" or "map".
         count: how many tasks.
         parent: where its fresh folder is made.
         limit: seconds until it is killed.

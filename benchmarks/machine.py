@@ -28,7 +28,7 @@ def facts(folder: Path) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "durable": f"{__version__}, {_commit()}",
+        "durable": f"{__version__}, {_commit()}{_elsewhere(folder)}",
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "file system": _file_system(folder),
         "fdatasync of 4 KiB, overwriting": _sync_cost(folder),
@@ -46,6 +46,14 @@ def load() -> str:
 def _commit() -> str:
     outcome = isolated.run(("git", "describe", "--always", "--dirty"), ROOT, isolated.environment(), 10)
     return f"commit {outcome.output.strip()}" if not outcome.code else "commit unknown"
+
+
+def _elsewhere(folder: Path) -> str:
+    """Say when users of this interpreter would import another durable than the one in this tree."""
+    code = "import durable, durable_sqlite; print(durable.__file__); print(durable_sqlite.__file__)"
+    outcome = isolated.run((sys.executable, "-c", code), folder, isolated.environment(), 60)
+    inside = [Path(line).is_relative_to(ROOT) for line in outcome.output.splitlines()]
+    return "" if not outcome.code and all(inside) else "; NOT ALL OF IT THIS TREE: scripts import what is installed"
 
 
 def _processor() -> str:

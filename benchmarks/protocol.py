@@ -7,6 +7,7 @@ that interpreter, imports and warm-up are not in the figure.
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,9 +27,10 @@ class Job(NamedTuple):
     """What a program is to do.
 
     Attributes:
-        work: "chain", tasks one after another; or "group", members of one group.
+        work: "chain", tasks one after another; "group", members of one group; or "map", a group whose
+            members are made from a range as the run goes on.
         tasks: how many no-op tasks.
-        window: how many members of the group may be in flight.
+        window: how many members of a group or map may be in flight.
         synchronous: "full" or "normal", as SQLite means it.
         folder: where the program may write; empty at first.
         options: what only some programs understand.
@@ -47,7 +49,23 @@ class Job(NamedTuple):
 
 
 Answer = dict[str, Any]
-"""At least ``seconds``: from the call that runs the work to its return, with every result recorded."""
+"""At least ``seconds``: from the call that runs the work to its return, with every result recorded.
+
+``serve`` adds what the process had resident at most, in bytes: ``peak``, and ``before`` the work began.
+"""
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has had resident, interpreter and imports included.
+
+    Linux's ``ru_maxrss`` may still hold what the parent had when it started this process; VmHWM does not.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
 
 
 def serve(execute: Callable[[Job, int, str], Answer]) -> None:
@@ -59,4 +77,6 @@ def serve(execute: Callable[[Job, int, str], Answer]) -> None:
     job = Job(*json.loads(sys.argv[1]))
     if job.options.get("warm_up", True):
         execute(job, min(WARM_UP, job.tasks), WARM_UP_NAME)
-    print(ANSWER + json.dumps(execute(job, job.tasks, MEASURED_NAME)), flush=True)
+    before = peak_bytes()
+    answer = execute(job, job.tasks, MEASURED_NAME)
+    print(ANSWER + json.dumps({"before": before, "peak": peak_bytes(), **answer}), flush=True)

@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
-from benchmarks.figures import Line, Table, number, ratios
-from benchmarks.launch import FULL, NONE, NORMAL, Contender, measure
+from benchmarks.figures import Table, number, ratios
+from benchmarks.launch import FULL, NONE, NORMAL, STATES, Contender, measure
 from benchmarks.protocol import Answer
-from benchmarks.settings import Entry, Series, Settings, take_turns
+from benchmarks.settings import Entry, Series, Settings
 from durable_sqlite.connection import AUTOCHECKPOINT
+
+MEGABYTE = 1_000_000
+PEAK = "peak MB"
+"""The most memory that the process had resident, interpreter, imports and the warm-up included."""
 
 RAW = Contender("raw sqlite3", "benchmarks.programs.raw", yardstick=True)
 RAW_TUNED = replace(RAW, name="raw, our pragmas", options={"autocheckpoint": AUTOCHECKPOINT["full"]})
 OURS = Contender("durable", "benchmarks.programs.ours", ours=True)
+WINDOWS = (8, 64)
 
 
 def chain_full(settings: Settings) -> Table:
@@ -38,68 +43,46 @@ def chain_normal(settings: Settings) -> Table:
 
 def group_full(settings: Settings) -> Table:
     """A group, every result safe from power loss; raw inserts its rows one after another."""
-    windows = (8, 64)
-    ours = [replace(OURS, name=f"durable, {window} in flight", window=window) for window in windows]
-    peers = [
-        replace(peer, name=f"{peer.name}, {window} in flight", window=window)
-        for peer in peers_for(settings, "group")
-        for window in windows
-    ]
+    ours = [in_flight(OURS, window) for window in WINDOWS]
+    peers = [in_flight(peer, window) for peer in peers_for(settings, "group") for window in WINDOWS]
     return _table(settings, "group-full", "group", settings.small, [RAW, RAW_TUNED, *ours, *peers])
 
 
-def growth(settings: Settings) -> Table:
-    """What one task costs in longer and longer runs."""
-    sizes = [size for size in (settings.small, settings.large, settings.huge) if size]
-    chain = replace(OURS, name="durable, chain", synchronous="normal", durability=NORMAL)
-    group = replace(chain, name="durable, group, 64 in flight", window=64)
-    raw = replace(RAW, synchronous="normal", durability=NORMAL)
-    entries, makers = [], []
-    for work, contender in (("chain", raw), ("chain", chain), ("group", group)):
-        for size in sizes:
-            name = f"{contender.name}, {size:,} tasks"
-            times = settings.peer_repetitions if size == settings.huge else settings.repetitions
-            entries.append(Entry(name, _once(settings, contender, work, size), times))
-            makers.append((name, contender, size))
-    series, unable = take_turns(entries, settings.tell)
-    table = Table("growth", "Cost of one task as runs grow, synchronous=NORMAL", "us a task", False, missing=unable)
-    column = f"that of {settings.small:,}"
-    for name, contender, size in makers:
-        costs = [answer["seconds"] / size * 1e6 for answer in series.get(name, [])]
-        line = Line(name, contender.durability, costs, ours=contender.ours, yardstick=contender.yardstick)
-        first = f"{contender.name}, {settings.small:,} tasks"
-        if size == settings.small:
-            base = costs
-        if name != first:
-            line.ratios[column] = ratios(costs, base)
-        table.lines.append(line)
-    return table
+def in_flight(contender: Contender, window: int, before: str = "") -> Contender:
+    """Return the contender with so many members of a group in flight."""
+    return replace(contender, case=f"{before}{window} in flight", window=window)
+
+
+def once(settings: Settings, contender: Contender, work: str, count: int) -> Callable[[], Answer]:
+    """Return what measures a contender once."""
+    return lambda: measure(contender, work, count, settings.folder, settings.limit_for(contender.peer))
+
+
+def peaks(answers: Sequence[Answer]) -> list[float]:
+    """Return the most memory of each measurement, in megabytes."""
+    return [answer["peak"] / MEGABYTE for answer in answers]
 
 
 def _table(settings: Settings, name: str, work: str, count: int, contenders: Sequence[Contender]) -> Table:
     """Let the contenders take turns at one piece of work, and put the result into a table."""
     entries = [
-        Entry(
-            contender.name,
-            _once(settings, contender, work, count),
-            min(settings.peer_repetitions, settings.repetitions) if contender.peer else settings.repetitions,
-        )
-        for contender in contenders
+        Entry(each.label, once(settings, each, work, count), settings.times(each.peer), each.peer)
+        for each in contenders
     ]
-    series, unable = take_turns(entries, settings.tell)
+    series, unable = settings.turns(entries)
     what = f"{count:,} no-op tasks one after another" if work == "chain" else f"A group of {count:,} no-op members"
     level = contenders[0].synchronous.upper()
-    missing = unable | {each.peer.name: each.told for each in settings.peers.values() if each.python is None}
+    missing = unable | (settings.missing(name) if name != "chain-full-large" else {})
     table = Table(name, f"{what}, synchronous={level}", "tasks/s", True, missing=missing)
     rates = {key: [count / answer["seconds"] for answer in answers] for key, answers in series.items()}
     for contender in contenders:
-        if contender.name not in rates:
+        if not rates.get(contender.label):
             continue
-        values = rates[contender.name]
-        line = Line(contender.name, contender.durability, values, ours=contender.ours, yardstick=contender.yardstick)
+        line = contender.line(rates[contender.label])
         for yardstick in contenders:
-            if yardstick.yardstick and yardstick.name != contender.name and yardstick.name in rates:
-                line.ratios[yardstick.name] = ratios(values, rates[yardstick.name])
+            if yardstick.yardstick and yardstick.name != contender.name and yardstick.label in rates:
+                line.ratios[yardstick.name] = ratios(line.values, rates[yardstick.label])
+        line.more[PEAK] = peaks(series[contender.label])
         table.lines.append(line)
     table.notes = _notes(series, contenders)
     return table
@@ -109,11 +92,11 @@ def _notes(series: Series, contenders: Sequence[Contender]) -> list[str]:
     """Say what the headline leaves out: opening and closing; and what of it is the drive alone."""
     notes = []
     for contender in contenders:
-        answers = series.get(contender.name, [])
+        answers = series.get(contender.label, [])
         if not answers or "whole" not in answers[0]:
             continue
         whole = median(answer["whole"] for answer in answers) * 1000
-        text = f"{contender.name}: {number(whole)} ms with making, opening and closing the database"
+        text = f"{contender.label}: {number(whole)} ms with making, opening and closing the database"
         if "drive" in answers[0]:
             drive = median(answer["drive"] for answer in answers) * 1000
             text += f"; {number(drive)} ms from the run's first event to its last"
@@ -121,23 +104,17 @@ def _notes(series: Series, contenders: Sequence[Contender]) -> list[str]:
     return notes
 
 
-def _once(settings: Settings, contender: Contender, work: str, count: int) -> Callable[[], Answer]:
-    return lambda: measure(contender, work, count, settings.folder, settings.limit)
-
-
 def peers_for(settings: Settings, work: str) -> list[Contender]:
     """Return the peers that are installed and can do the work, in the ways they can do it."""
     found = []
-    for environment in settings.peers.values():
-        module, python = environment.peer.module, environment.python
+    for environment in settings.able("group-full" if work == "group" else "chain-full"):
+        module, python, name = environment.peer.module, environment.python, environment.peer.name
         if module is None or python is None:
             continue
-        peer = Contender(f"{environment.peer.name} {environment.told}", module, python=python, peer=True)
-        if environment.peer.name == "DBOS":
-            found.append(peer)
-            found.append(replace(peer, name=f"{peer.name}, WAL", options={"journal": "wal"}))
-        elif environment.peer.name == "LangGraph":
-            found.append(peer)
-        elif work == "chain" or environment.peer.name == "Graflow":
-            found.append(replace(peer, durability=NONE))
+        peer = Contender(environment.label, module, python=python, peer=name)
+        if name == "DBOS":
+            found += [peer, replace(peer, name=f"{peer.name}, WAL", options={"journal": "wal"})]
+        else:
+            levels = {"Graflow": NONE, "litestar-workflows": NONE, "Prefect": STATES}
+            found.append(replace(peer, durability=levels.get(name, FULL)))
     return found

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         DeadlineExceeded,
         DefinitionError,
         DivergenceError,
+        DuplicateKey,
         DurableError,
         FeedbackRefused,
         ForeignStore,
@@ -78,6 +79,8 @@ if TYPE_CHECKING:
         UnresolvedParameter,
         UpstreamUnavailable,
         VersionConflict,
+        WorkerDied,
+        WorkerUnavailable,
     )
     from durable.human import FeedbackManager, FeedbackRequest, FeedbackResponse, FeedbackType, OpenRequest
     from durable.local_engine import LocalExecutionEngine
@@ -110,12 +113,13 @@ _HOMES = {
     "durable.workflows": ("Workflow", "workflow"),
     "durable.errors": (
         "AttemptEnded", "ChannelError", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError",
-        "DivergenceError", "DurableError", "FeedbackRefused", "ForeignStore", "IllegalTransition",
+        "DivergenceError", "DuplicateKey", "DurableError", "FeedbackRefused", "ForeignStore", "IllegalTransition",
         "InvalidRunId", "LeaseLost", "LogCorrupt", "NoEdgeTaken", "ParallelGroupError", "PayloadError",
         "PayloadRefused", "PoisonTask", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInterrupted",
         "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "StoreBusy", "StoreCorrupt",
         "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended", "TaskFailed",
         "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
+        "WorkerDied", "WorkerUnavailable",
     ),
     "durable.prompts": ("Prompt", "PromptError", "PromptNotFound", "YAMLPromptManager"),
     "durable.run": ("Run", "list_runs", "open_run"),
@@ -127,8 +131,8 @@ __all__ = [
     "AllOf", "AtLeastNGroupPolicy", "AttemptEnded", "BaseHumanStep", "BaseMachineStep", "BestEffortGroupPolicy",
     "Chain", "Channel", "ChannelError", "CheckpointManager", "CheckpointRef", "Clock", "CoordinationBackend",
     "CriticalGroupPolicy", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError", "DivergenceError",
-    "DurableError", "Edge", "ErrorRecord", "Event", "FeedbackManager", "FeedbackRefused", "FeedbackRequest",
-    "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore", "GroupExecutionPolicy",
+    "DuplicateKey", "DurableError", "Edge", "ErrorRecord", "Event", "FeedbackManager", "FeedbackRefused",
+    "FeedbackRequest", "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore", "GroupExecutionPolicy",
     "IllegalTransition", "InvalidRunId", "LeaseLost", "LocalExecutionEngine", "LogCorrupt", "MaxFailuresPolicy",
     "MinSuccessRatePolicy", "NoEdgeTaken", "OpenRequest", "ParallelGroup", "ParallelGroupError", "PayloadError",
     "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Progress", "Prompt", "PromptError", "PromptNotFound",
@@ -136,9 +140,9 @@ __all__ = [
     "RunInterrupted", "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy",
     "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
     "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult",
-    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "Workflow",
-    "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__", "chain", "current_context",
-    "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
+    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "WorkerDied",
+    "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__",
+    "chain", "current_context", "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import secrets
+import os
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -74,7 +74,7 @@ class Control:
         """Have the run cancelled."""
 
         def tell(drive: Drive) -> None:
-            drive.tell(make_message(secrets.token_hex(8), CANCEL, drive.clock.now(), reason=_CANCELLED))
+            drive.tell(make_message(os.urandom(8).hex(), CANCEL, drive.clock.now(), reason=_CANCELLED))
 
         self._ask(tell)
 

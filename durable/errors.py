@@ -282,6 +282,30 @@ class PoisonTask(DurableError):
     """A task was interrupted as often as it may be; its process probably dies because of it."""
 
 
+class WorkerDied(DurableError):
+    """The process that ran a task's body ended before the body did; the attempt is interrupted, not failed.
+
+    Attributes:
+        counted: whether it counts against the task's attempts.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        counted: bool = True,
+        run_id: str | None = None,
+        task_id: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.counted = counted
+        super().__init__(message, run_id=run_id, task_id=task_id, hint=hint)
+
+
+class WorkerUnavailable(DurableError):
+    """No process could be had to run a task's body; the body did not run."""
+
+
 class Suspended(BaseException):
     """Unwinds a body that waits for longer than a thread is held for; it starts again from the top afterwards.
 

@@ -46,7 +46,7 @@ def record_error(exc: BaseException, *, skip_files: tuple[str, ...] = ()) -> Err
     link: BaseException | None = exc
     while link is not None and len(chain) <= MAX_CAUSES and not any(link is seen for seen in chain):
         chain.append(link)
-        link = _cause_of(link)
+        link = cause_of(link)
     record: ErrorRecord | None = None
     for link in reversed(chain):
         name, message = _name_of(link), _message_of(link)
@@ -98,6 +98,20 @@ def decode_error(encoding: str | None, data: bytes | None) -> ErrorRecord:
         ) from error
 
 
+def cause_of(exc: BaseException) -> BaseException | None:
+    """Return what an exception was raised from, or None.
+
+    Args:
+        exc: any exception.
+    """
+    try:
+        if exc.__cause__ is not None:
+            return exc.__cause__
+        return None if exc.__suppress_context__ else exc.__context__
+    except Exception:  # a class may define these as properties
+        return None
+
+
 def _name_of(exc: BaseException) -> str:
     kind = type(exc)
     try:
@@ -118,15 +132,6 @@ def _message_of(exc: BaseException, depth: int = 2) -> str:
     except Exception as error:
         text = f"<message could not be read: {type_name(type(error))}>"
     return _limited(_printable(text))
-
-
-def _cause_of(exc: BaseException) -> BaseException | None:
-    try:
-        if exc.__cause__ is not None:
-            return exc.__cause__
-        return None if exc.__suppress_context__ else exc.__context__
-    except Exception:  # a class may define these as properties
-        return None
 
 
 def _member_lines(group: BaseExceptionGroup[BaseException], depth: int) -> Iterator[str]:

@@ -8,8 +8,8 @@ events are kept is ``core/forking.py``'s to say.
 from __future__ import annotations
 
 import logging
+import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -229,6 +229,6 @@ def _refuse_taken(store: Store, name: str) -> None:
 def _free_id(store: Store, run_id: str) -> str:
     """An id that says what was forked."""
     while True:
-        name = f"{run_id[: RUN_ID_LENGTH - 20].rstrip()}-fork-{secrets.token_hex(3)}"
+        name = f"{run_id[: RUN_ID_LENGTH - 20].rstrip()}-fork-{os.urandom(3).hex()}"
         if store.run(name) is None:
             return name

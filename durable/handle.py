@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from durable.core.divergence import compare
 from durable.core.events import Event
-from durable.core.plan import Plan, make_plan
 from durable.core.results import TaskResult
 from durable.core.state import RunState
 from durable.core.transitions import RUN_ENDS, SUCCEEDED
@@ -29,6 +27,7 @@ from durable.store import RunInfo, Store
 
 if TYPE_CHECKING:
     from durable.asynchronous import Control
+    from durable.core.plan import Plan
     from durable.core.progress import Progress
     from durable.progress import Meter
 
@@ -137,6 +136,8 @@ class Run:
             workflow: compare with this workflow; without it, the recorded functions are compared with
                 the source files as they are now, and wiring is not compared.
         """
+        from durable.core.divergence import compare
+        from durable.core.plan import make_plan
         from durable.definition.inspection import errors_of, static_divergence
 
         state, info = self.load_state(), self.info
@@ -234,7 +235,7 @@ class Run:
             False when a signal with that id was sent before.
         """
         message = make_message(
-            SIGNAL_ID + (id or secrets.token_hex(8)), SIGNAL, self.store.clock.now(), name=name, payload=encode(value),
+            SIGNAL_ID + (id or os.urandom(8).hex()), SIGNAL, self.store.clock.now(), name=name, payload=encode(value),
             actor=actor, reason=reason,
         )  # fmt: skip
         return self.store.send(self.run_id, message)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ from durable.definition.blueprint import Blueprint
 from durable.engine import lifecycle
 from durable.engine.journal import Observer
 from durable.errors import DefinitionError
-from durable.executor import LoopExecutor
+from durable.executor import Executor, LoopExecutor
 from durable.executors.threads import ThreadExecutor
+from durable.scripts import is_loading_for_worker
 from durable.store import RunInfo, Store, default_url, open_store
 
 if TYPE_CHECKING:
@@ -40,9 +40,14 @@ def make_host(
         store, observers, grace, wait: as in ``lifecycle.Host``.
         control: of a caller that awaits the run; its loop has the coroutines.
     """
+    if is_loading_for_worker():
+        raise DefinitionError(
+            "a run was to begin while its file is only loaded for a worker process",
+            hint='Put what begins runs under if __name__ == "__main__":',
+        )
     loop = control.executor if control is not None else _new_loop
     on_drive = control.on_drive if control is not None else None
-    return lifecycle.Host(store, ThreadExecutor, loop, tuple(observers), grace, wait, on_drive)
+    return lifecycle.Host(store, ThreadExecutor, loop, _elsewhere, tuple(observers), grace, wait, on_drive)
 
 
 def recorded_workflow(store: Store, info: RunInfo) -> Blueprint:
@@ -63,8 +68,10 @@ def resume_command(store: Store, run_id: str) -> str:
     """The command that resumes a run."""
     if store.url.startswith("memory:"):
         return f"wf.resume({run_id!r}, store=...)"
-    place = "" if store.url == _normal(default_url()) else f" --store {shlex.quote(store.url)}"
-    return f"durable resume {shlex.quote(run_id)}{place}"
+    from shlex import quote
+
+    place = "" if store.url == _normal(default_url()) else f" --store {quote(store.url)}"
+    return f"durable resume {quote(run_id)}{place}"
 
 
 @contextmanager
@@ -99,3 +106,15 @@ def _new_loop() -> LoopExecutor:
     from durable.executors.loop import LoopExecutor  # asyncio costs 70 ms
 
     return LoopExecutor()
+
+
+def _elsewhere(factory: Callable[[], Any] | None) -> Executor:
+    """The executor for bodies in other processes: our own, or around what a factory makes."""
+    if factory is None:
+        from durable.executors.processes import ProcessExecutor
+
+        return ProcessExecutor("durable.remote:run_call")
+    from durable.executors.pools import PoolExecutor
+    from durable.remote import run_calls
+
+    return PoolExecutor(factory, run_calls)

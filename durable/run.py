@@ -5,8 +5,8 @@ Here a caller's wishes are checked and a store is opened for them. It must not f
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -128,4 +128,4 @@ def _new_id(workflow: str, store: Store) -> str:
 
     when = EPOCH + timedelta(microseconds=store.clock.now())
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", workflow).strip("-")[:80] or "run"
-    return f"{name}-{when:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    return f"{name}-{when:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"

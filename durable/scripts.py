@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
@@ -20,6 +22,8 @@ _MAIN_NAMES = ("__main__", "__mp_main__")  # the second is how children of multi
 
 scripts_lock = threading.RLock()
 """Held while scripts are looked for or loaded: one file must not be loaded twice."""
+
+_loading = threading.local()
 
 _by_file: dict[str, ModuleType] = {}
 _by_name: dict[str, ModuleType] = {}
@@ -77,6 +81,25 @@ def load_script(file: str | os.PathLike[str]) -> ModuleType:
             del sys.modules[name], _by_name[name], _by_file[path]
             raise
         return module
+
+
+@contextmanager
+def loading_for_worker() -> Iterator[None]:
+    """Mark that what is loaded meanwhile, in this thread, is only loaded so that a worker process can call it."""
+    before = is_loading_for_worker()
+    _loading.on = True
+    try:
+        yield
+    finally:
+        _loading.on = before
+
+
+def is_loading_for_worker() -> bool:
+    """Whether code is being loaded for a worker process: by us, or by a child of multiprocessing that starts."""
+    if getattr(_loading, "on", False):
+        return True
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
 def script_at(file: str) -> ModuleType | None:

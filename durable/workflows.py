@@ -1,4 +1,7 @@
-"""Workflow: the blueprint that can be run, resumed and planned. Where definition and engine meet the user."""
+"""Workflow: the blueprint that can be run, resumed and planned. Where definition and engine meet the user.
+
+The engine is imported when a run begins: a process that only defines workflows does not pay for it.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,15 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from durable.core.plan import Plan
 from durable.definition.blueprint import Blueprint
-from durable.definition.compile import Compiled
-from durable.definition.mermaid import draw
 from durable.definition.task import Task
-from durable.run import Run, open_run, resume_workflow, start_run
 
 if TYPE_CHECKING:
     from typing import TypedDict, Unpack
 
     from durable.asynchronous import Control
+    from durable.core.plan import Plan
+    from durable.run import Run
 
     class StartOptions(TypedDict, total=False):
         """Options of ``Workflow.execute`` and ``Workflow.start``."""
@@ -136,6 +137,8 @@ class Workflow(Blueprint):
 
         A failed run does not raise here: look at ``run.status``, or ask for ``run.result()``.
         """
+        from durable.run import start_run
+
         return start_run(
             self,
             start=start if start is None or isinstance(start, str) else start.task_id,
@@ -170,6 +173,8 @@ class Workflow(Blueprint):
         Raises:
             As ``execute``; RunNotFound when there is no such run.
         """
+        from durable.run import resume_workflow
+
         with resume_workflow(
             self,
             run_id,
@@ -189,6 +194,7 @@ class Workflow(Blueprint):
                 ``reason``, ``checkpoint_dir``.
         """
         from durable.asynchronous import execute_in_thread
+        from durable.run import resume_workflow
 
         given: dict[str, Any] = dict(options)
         store = self._store(given.pop("store", None), given.pop("checkpoint_dir", None))
@@ -198,6 +204,8 @@ class Workflow(Blueprint):
 
     def plan(self, run_id: str, *, store: Any = None, checkpoint_dir: str | os.PathLike[str] | None = None) -> Plan:
         """Say what a resume of the run with this workflow would do, without doing it."""
+        from durable.run import open_run
+
         with open_run(run_id, store=self._store(store, checkpoint_dir)) as run:
             return run.plan(self)
 
@@ -207,6 +215,9 @@ class Workflow(Blueprint):
         Args:
             run: colour the nodes by their status in this run.
         """
+        from durable.definition.compile import Compiled
+        from durable.definition.mermaid import draw
+
         if run is not None:
             state = run.load_state()
             return draw(state.graph, state)

@@ -1,10 +1,11 @@
 """A user's script that is killed and started again: the same command both times.
 
-    python resumable.py FOLDER COUNT
+    python resumable.py FOLDER COUNT [chain | map]
 
 After COUNT no-op tasks a task is reached that, the first time, tells so and waits to be killed; when
-the script is started again, it notes the moment and returns. Not part of a package on purpose, so
-that starting it costs what a user's script costs.
+the script is started again, it notes the moment and returns. With "chain" or "map", a chain of as many
+tasks or a map of as many members, a task before it asks for a checkpoint. Not part of a package on
+purpose, so that starting it costs what a user's script costs.
 """
 
 from __future__ import annotations
@@ -13,15 +14,27 @@ import sys
 import time
 from pathlib import Path
 
-from durable import chain, task, workflow
+from durable import TaskExecutionContext, chain, task, workflow
 
 FOLDER = Path(sys.argv[1])
 COUNT = int(sys.argv[2])
+SHAPE = sys.argv[3] if sys.argv[3:] else ""
 
 
 @task
 def noop() -> None:
     """Do nothing."""
+
+
+@task
+def member(number: int) -> None:
+    """Do nothing with a number."""
+
+
+@task(inject_context=True)
+def keep(ctx: TaskExecutionContext) -> None:
+    """Ask for a checkpoint of the run."""
+    ctx.checkpoint()
 
 
 @task
@@ -36,7 +49,11 @@ def reached() -> None:
 
 
 with workflow("resumable", store=FOLDER / "runs.db") as flow:
-    chain(*[noop(task_id=f"t{number}") for number in range(COUNT)], reached)
+    if SHAPE == "map":
+        member.map(range(COUNT), name="group").with_execution(max_concurrent=64) >> keep >> reached
+    else:
+        tasks = [noop(task_id=f"t{number}") for number in range(COUNT)]
+        chain(*tasks, *([keep] if SHAPE else []), reached)
 
 if __name__ == "__main__":
     flow.execute(run_id="run")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,9 @@ def _step(
         except Exception as error:
             if retry is None or tries >= retry.max_attempts or not retry.retries(error):
                 raise
-        yield context.port.pause(retry.delay(tries, random.random() if retry.jitter else 0.5))
+        from random import random  # 1 ms, for those who fail
+
+        yield context.port.pause(retry.delay(tries, random() if retry.jitter else 0.5))
         tries += 1
     payload = encode(value)
     preview = payload.preview if payload is not None else None

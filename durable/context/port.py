@@ -7,14 +7,16 @@ is run to its end either on the body's thread or on its event loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from types import CoroutineType
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
 from durable.payloads import Payload
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class Draft(msgspec.Struct):
@@ -102,7 +104,7 @@ def _run_sync(durable: Durable, port: Port) -> Any:
             return stop.value
         outcome, error = None, None
         try:
-            if isinstance(asked, Future):
+            if not isinstance(asked, Invoke):
                 outcome = port.wait(asked)
             else:
                 outcome = asked.fn(*asked.args, **asked.kwargs)
@@ -125,7 +127,7 @@ async def _run_async(durable: Durable, port: Port) -> Any:
             return stop.value
         outcome, error = None, None
         try:
-            if isinstance(asked, Future):
+            if not isinstance(asked, Invoke):
                 outcome = await asyncio.wrap_future(asked)
             else:
                 with port.work():

@@ -22,6 +22,8 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
         DefinitionError: naming the nodes of a cycle.
     """
     count = graph.size - begin
+    if _leads_on(graph, begin):
+        return
     waits = [*graph.needs[begin:], *[0] * count]
     after: list[Sequence[int]] = [[target - begin for target in graph.after[begin + node]] for node in range(count)]
     after += [()] * count
@@ -47,6 +49,16 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
         raise DefinitionError(
             f"the workflow {graph.definition.workflow!r} has a cycle: {path}", hint="Remove one of its edges"
         )
+
+
+def _leads_on(graph: Graph, begin: int) -> bool:
+    """Whether there are no groups, and each edge leads to a later node: then there is no way round."""
+    if 1 in graph.grouped[begin:]:
+        return False
+    return all(
+        not after or (after[0] > node and (len(after) == 1 or min(after) > node))
+        for node, after in ((node, graph.after[node]) for node in range(begin, graph.size))
+    )
 
 
 def _cycle(after: list[Sequence[int]], left: set[int]) -> list[int]:

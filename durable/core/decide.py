@@ -87,13 +87,16 @@ class Frontier:
         state: the folded state; it must be advanced together with this.
         max_steps: how many attempts the run may start; None for no limit.
         default_limit: how many tasks of a group run at once when its definition does not say.
+        processes: the same for a group of worker processes; None for ``default_limit``.
     """
 
-    def __init__(self, state: RunState, max_steps: int | None = None, default_limit: int = 4) -> None:
+    def __init__(
+        self, state: RunState, max_steps: int | None = None, default_limit: int = 4, processes: int | None = None
+    ) -> None:
         self.state = state
         self.max_steps = max_steps
-        self.default_limit = default_limit
-        self.lanes = Lanes(state, default_limit)
+        self.limits = (default_limit, processes)
+        self.lanes = Lanes(state, *self.limits)
         self.timers = Timers(state)
         self.asleep: set[int] = set()
         self.rebuild()
@@ -115,7 +118,7 @@ class Frontier:
         for group, expansion in graph.expansions.by_group.items():
             self.unsettled[group] += not expansion.complete
         alone = self.lanes.alone
-        self.lanes = Lanes(state, self.default_limit)
+        self.lanes = Lanes(state, *self.limits)
         self.to_judge: dict[int, None] = {}
         self.to_open: list[int] = []
         self.to_skip: list[int] = []
@@ -399,7 +402,7 @@ class Frontier:
         self.unsettled[group] -= 1
         if failed and group in self.failed:
             self.failed[group] += 1
-        spec = self.graph.group(group)
+        spec: Any = self.graph.specs[group]
         if not self.unsettled[group] or spec.decide_early or (failed and spec.fail_fast):
             self.to_judge[group] = None
 

@@ -164,8 +164,8 @@ EVENTS: dict[str, EventKind] = {
     ),
     "TaskInterrupted": EventKind(
         "task",
-        "An attempt ended without an outcome because its drive did.",
-        {"counted": "whether it counts against the attempts that the task has"},
+        "An attempt ended without an outcome because its drive did, or the process that ran its body.",
+        {"counted": "whether it counts against the attempts that the task has", "reason": "how its process died"},
     ),
     "TaskCancelled": EventKind("task", "A running task was not needed any more.", {"reason": "why"}),
     "TaskSkipped": EventKind("task", "A task that had not started will not start.", {"reason": "why"}),

@@ -331,8 +331,13 @@ class Graph:
         for node, spec in enumerate(tasks, begin):
             if spec.coroutine and self.parent[node] < 0:
                 self.lane[node] = COROUTINES
+        index = self.index
         for source, target in dict.fromkeys(edges):
-            self._add_edge(self.number(source), self.number(target))
+            try:
+                before, after = index[source], index[target]
+            except KeyError:  # by its short id, or not there at all
+                before, after = self.number(source), self.number(target)
+            self._add_edge(before, after)
         refuse_cycles(self, begin)
 
     def _refuse_twice(self) -> None:

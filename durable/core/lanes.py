@@ -31,21 +31,25 @@ class Lanes:
     Args:
         state: the folded state.
         default_limit: how many tasks of a group run at once when its definition does not say.
+        processes: the same for a group of worker processes; None for ``default_limit``.
 
     Attributes:
         queues: tasks that may start, by lane.
         live: tasks that run; busy: how many of them, by lane.
+        chunks: of how many tasks those are that are handed over together, by lane.
         delayed: ``(due, task)`` of tasks that back off, a heap.
         suspects: tasks whose next try is to run alone; alone: the one that does.
     """
 
-    def __init__(self, state: RunState, default_limit: int) -> None:
+    def __init__(self, state: RunState, default_limit: int, processes: int | None = None) -> None:
         graph = state.graph
         self._state = state
         self._graph = graph
         self._default_limit = default_limit
+        self._processes = processes or default_limit
         self._limits = {ROOT: 1, COROUTINES: UNLIMITED}
         self._rates: dict[int, Pace] = {}
+        self.chunks: dict[int, int] = {}
         for group in graph.members:
             self.add_group(group)
         self.queues: dict[int, deque[int]] = {}
@@ -58,7 +62,9 @@ class Lanes:
     def add_group(self, group: int) -> None:
         """Make the lane of a group."""
         spec = self._graph.group(group)
-        self._limits[group] = _limit(spec, self._default_limit)
+        self._limits[group] = _limit(spec, self._default_limit, self._processes) * spec.chunk
+        if spec.chunk > 1:
+            self.chunks[group] = spec.chunk
         if spec.rate is not None:
             self._rates[group] = Pace(spec.rate)
 
@@ -142,8 +148,10 @@ class Lanes:
     def _fill(self, lane: int, start: list[int], now: int) -> None:
         queue, state = self.queues[lane], self._state
         free = self._limits[lane] - self.busy.get(lane, 0)
-        if self._rates and lane in self._rates:
+        if lane in self._rates:
             free = self._rates[lane].allow(min(free, len(queue)), now)
+        if lane in self.chunks and free < len(queue):
+            free -= free % self.chunks[lane]  # a chunk is handed over whole
         nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()
@@ -205,7 +213,9 @@ class Pace:
         return count
 
 
-def _limit(spec: GroupSpec, default_limit: int) -> int:
+def _limit(spec: GroupSpec, default_limit: int, processes: int) -> int:
     if spec.backend == "direct":
         return 1
-    return spec.limit or (UNLIMITED if spec.backend == "asyncio" else default_limit)
+    if spec.limit:
+        return spec.limit
+    return {"asyncio": UNLIMITED, "process": processes}.get(spec.backend, default_limit)

@@ -6,7 +6,6 @@ is only a cache of the fold.
 
 from __future__ import annotations
 
-import gc
 import sys
 import zlib
 from array import array
@@ -23,6 +22,7 @@ from durable.core.fold import apply
 from durable.core.fold_growth import SPARSE, regrow
 from durable.core.graph import Graph
 from durable.core.marks import Marks
+from durable.core.pausing import collections_paused
 from durable.core.specs import Fragment
 from durable.core.state import ReadGraph, RunState
 
@@ -53,14 +53,9 @@ def replay(state: RunState, events: Iterable[Event]) -> RunState:
     Raises:
         LogCorrupt, UnknownEvent, IllegalTransition: the log cannot be folded.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()  # a fold makes many small objects and no cycles: collections only cost
-    try:
+    with collections_paused():
         for event in events:
             apply(state, event)
-    finally:
-        if was_enabled:
-            gc.enable()
     return state
 
 

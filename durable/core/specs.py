@@ -14,7 +14,7 @@ INTERRUPTION_LIMIT = 25
 """Attempts that may be interrupted when a task declares no ``max_attempts`` of its own."""
 
 
-class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+class TaskSpec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the log records of a task's definition.
 
     Attributes:
@@ -64,7 +64,8 @@ class GroupSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         members: each member's node ids, first to last; none for a map, whose members are recorded as they come.
         policy: the policy's description, e.g. ``{"type": "at_least_n", "min_success": 2}``.
         limit: how many of its tasks may run at once; None for the engine's default.
-        backend: where its tasks run: "direct" on the driver, one after another, "threading" or "asyncio".
+        backend: where its tasks run: "direct" on the driver, one after another, "threading", "asyncio", "process", or
+            "executor" for one of the caller's own, which is live code and not recorded.
         timeout: seconds from the group's start to its last result; None for no limit.
         fail_fast: judge as soon as failure is certain.
         decide_early: judge as soon as either outcome is certain.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from durable.core.graph import Graph
+from durable.core.pausing import collections_paused
 from durable.core.policies import GroupExecutionPolicy
 from durable.core.specs import Definition, GroupSpec, TaskSpec
 from durable.definition.groups import ParallelGroup
@@ -78,7 +79,6 @@ class Compiled:
     """
 
     def __init__(self, workflow: Blueprint, start: str | None = None) -> None:
-        tasks, groups, edges = taken(workflow, start)
         self.file = workflow.file
         self.tasks: dict[str, Task[Any]] = {}
         self.groups: dict[str, ParallelGroup] = {}
@@ -88,21 +88,23 @@ class Compiled:
         self.templates = {task.task_id: task for task in workflow.defined}
         self.chords: dict[str, tuple[int, list[str]]] = {}
         self.mapped: dict[str, Mapped] = {}
-        names = {task.task_id for task in tasks} | {group.task_id for group in groups}
-        self.definition = Definition(
-            workflow.name,
-            workflow.version,
-            tuple(self._task(task) for task in tasks),
-            tuple(self._group(group, names) for group in groups),
-            tuple((before.task_id, after.task_id) for before, after in edges),
-        )
-        self.graph = Graph(self.definition)
-        for group in groups:
-            if group.task_id not in self.mapped:
-                group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
-        self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
-        for name, mapped in self.mapped.items():
-            self.upstream[name] = self._upstream(mapped.task, self.graph.index[name])
+        with collections_paused():
+            tasks, groups, edges = taken(workflow, start)
+            names = {task.task_id for task in tasks} | {group.task_id for group in groups}
+            self.definition = Definition(
+                workflow.name,
+                workflow.version,
+                tuple(self._task(task) for task in tasks),
+                tuple(self._group(group, names) for group in groups),
+                tuple((before.task_id, after.task_id) for before, after in edges),
+            )
+            self.graph = Graph(self.definition)
+            for group in groups:
+                if group.task_id not in self.mapped:
+                    group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
+            self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
+            for name, mapped in self.mapped.items():
+                self.upstream[name] = self._upstream(mapped.task, self.graph.index[name])
 
     def check_parameters(self, initial: Collection[str]) -> None:
         """Refuse a root, or a member that a group starts with, whose parameter nothing can give.
@@ -262,7 +264,7 @@ class Compiled:
         """The parameters that are results of what the task follows; a callback's others may be its group's."""
         signature, graph = task.signature, self.graph
         if not signature.names:
-            return {}
+            return _NOTHING
         found: dict[str, int] = {}
         for name in signature.names:
             source = graph.find(name, node, members=False)
@@ -287,6 +289,8 @@ def _failing(error: Exception) -> Task[Any]:
 
 
 _CONTEXT_NAMES = ("ctx", "context")
+
+_NOTHING: dict[str, int] = {}
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable.core.policies import FirstSuccessPolicy, GroupExecutionPolicy, make_policy
 from durable.core.results import TaskResult
@@ -15,6 +15,7 @@ from durable.definition.expressions import Chain, Linkable, nodes_of
 from durable.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
     from typing import Self
 
     from durable.definition.expressions import Node
@@ -25,18 +26,34 @@ class CoordinationBackend(Enum):
     """Where a group's members run.
 
     ``DIRECT``: one after another, on the driver. ``THREADING``: in worker threads. ``ASYNCIO``: all at
-    once, unless ``max_concurrent`` says less. Coroutines always run on an event loop, other functions of
+    once, unless ``max_concurrent`` says less. ``PROCESS``: in worker processes, as many as there are
+    processors unless ``max_concurrent`` says otherwise. Coroutines always run on an event loop, other functions of
     an ``ASYNCIO`` group in threads.
     """
 
     DIRECT = "direct"
     THREADING = "threading"
     ASYNCIO = "asyncio"
+    PROCESS = "process"
+
+
+Backend: TypeAlias = "CoordinationBackend | str | Callable[[], Executor]"
+"""Where a group's members run; a function makes the ``concurrent.futures.Executor`` that they run in."""
+
+OWN_EXECUTOR = "executor"
+"""The recorded backend of a group whose executor the caller makes."""
 
 
 def default_workers() -> int:
     """How many members of a threading group run at once when nothing says so."""
     return min(32, (os.cpu_count() or 1) + 4)
+
+
+def default_processes() -> int:
+    """How many members of a process group run at once when nothing says so: the processors that we may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class ParallelGroup(Linkable):
@@ -56,6 +73,7 @@ class ParallelGroup(Linkable):
         "callback",
         "chunk",
         "decide_early",
+        "factory",
         "fail_fast",
         "limit",
         "members",
@@ -79,6 +97,7 @@ class ParallelGroup(Linkable):
             raise DefinitionError(f"callback= is one task, not {callback!r}", hint="Chain the rest after the group")
         self.callback = callback
         self.backend = CoordinationBackend.THREADING
+        self.factory: Callable[[], Executor] | None = None
         self.limit: int | None = None
         self.rate: float | None = None
         self.chunk = 1
@@ -117,9 +136,14 @@ class ParallelGroup(Linkable):
         """The same as ``task_id``."""
         return self.task_id
 
+    @property
+    def backend_name(self) -> str:
+        """What the log records of where members run; not what makes an executor, which is live code."""
+        return OWN_EXECUTOR if self.factory is not None else CoordinationBackend(self.backend).value
+
     def with_execution(
         self,
-        backend: CoordinationBackend | str | None = None,
+        backend: Backend | None = None,
         backend_config: Mapping[str, Any] | None = None,
         policy: Any = None,
         handler: Any = None,
@@ -133,7 +157,7 @@ class ParallelGroup(Linkable):
         """Say how the group runs and how it is judged; changes the group and returns it.
 
         Args:
-            backend: where members run.
+            backend: where members run; or a function that makes the ``concurrent.futures.Executor`` that they run in.
             backend_config: ``{"max_workers": n}``, another way to say ``max_concurrent``.
             policy: a policy, its name, or a description with ``type``.
             handler: another name for ``policy``.
@@ -146,12 +170,13 @@ class ParallelGroup(Linkable):
                 still recorded by itself, but those behind the first count as started while they wait for it.
 
         Raises:
-            DefinitionError: a value that cannot be.
+            DefinitionError: a value that cannot be, or a member that cannot run there.
         """
         if policy is not None and handler is not None:
             raise DefinitionError("policy= and handler= are two names for one thing: give one of them")
         if backend is not None:
-            self.backend = _backend(backend)
+            self.backend, self.factory = _backend(backend)
+            self.check_bodies()
         config = dict(backend_config or {})
         workers = max_concurrent if max_concurrent is not None else config.pop("max_workers", None)
         config.pop("max_workers", None)
@@ -177,6 +202,11 @@ class ParallelGroup(Linkable):
         self.decide_early = self.decide_early if decide_early is None else decide_early
         self.settle()
         return self
+
+    def check_bodies(self) -> None:
+        """Refuse a member whose body runs in another process and asks for the context. Raises ``DefinitionError``."""
+        for node in (node for line in self.members for node in line if not isinstance(node, ParallelGroup)):
+            check_body(self, node)
 
     def settle(self) -> None:
         """Take note that the group was linked or configured, so that ``|`` does not grow it any more."""
@@ -206,6 +236,22 @@ class ParallelGroup(Linkable):
         return f"<ParallelGroup {self.task_id}>"
 
 
+def check_body(group: ParallelGroup, task: Task[Any]) -> None:
+    """Refuse a task of a group whose body runs in another process and asks for the context.
+
+    Raises:
+        DefinitionError: naming the task.
+    """
+    if group.backend is CoordinationBackend.PROCESS and task.signature.context is not None and not task.coroutine:
+        raise DefinitionError(
+            f"task {task.task_id!r} asks for the context ({task.signature.context!r}), and the bodies of the "
+            f"group {group.task_id!r} run in other processes, where there is none",
+            task_id=task.task_id,
+            hint="Hand the body what it needs as arguments and return what is to be kept, or run the task "
+            "in a group with CoordinationBackend.THREADING",
+        )
+
+
 class RaceGroup(ParallelGroup):
     """A group whose first member to succeed wins: the others are cancelled, and its value is ``{winner: value}``.
 
@@ -227,7 +273,7 @@ class RaceGroup(ParallelGroup):
 
     def with_execution(
         self,
-        backend: CoordinationBackend | str | None = None,
+        backend: Backend | None = None,
         backend_config: Mapping[str, Any] | None = None,
         policy: Any = None,
         handler: Any = None,
@@ -284,9 +330,19 @@ def joined(left: Linkable, right: Linkable) -> ParallelGroup:
     return made
 
 
-def _backend(backend: CoordinationBackend | str) -> CoordinationBackend:
+def _backend(backend: Backend) -> tuple[CoordinationBackend, Callable[[], Executor] | None]:
+    """The backend, and what makes its executor if that is not ours."""
+    if callable(backend):
+        return CoordinationBackend.PROCESS, backend
+    if hasattr(backend, "submit"):
+        raise DefinitionError(
+            f"backend= takes what makes an executor, not the executor {backend!r} itself: one that breaks is made anew",
+            hint="Write backend=lambda: ...",
+        )
     try:
-        return CoordinationBackend(backend.lower() if isinstance(backend, str) else backend)
+        return CoordinationBackend(backend.lower() if isinstance(backend, str) else backend), None
     except ValueError:
         known = ", ".join(member.name for member in CoordinationBackend)
-        raise DefinitionError(f"there is no backend {backend!r}", hint=f"Backends: {known}") from None
+        raise DefinitionError(
+            f"there is no backend {backend!r}", hint=f"Backends: {known}; or a function that makes an executor"
+        ) from None

@@ -8,6 +8,7 @@ is recorded with its code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,12 @@ from durable.payloads import Payload, decode, decode_raw, encode, encode_raw
 
 if TYPE_CHECKING:
     from durable.definition.expressions import Linkable, Node
+    from durable.definition.groups import ParallelGroup
 
 _LONGEST = 120
 """Characters of a scheduler's id that ids of what it schedules begin with; of a longer one a digest is taken."""
 
 _to_json = msgspec.json.Encoder().encode
-_from_json = msgspec.json.Decoder(Fragment).decode
 
 
 class Scheduling:
@@ -61,13 +62,15 @@ class Scheduling:
         """Take in a task, a group or a chain, and return the ids of its tasks and groups.
 
         Raises:
-            DefinitionError: something that cannot stand in a graph.
+            DefinitionError: something that cannot stand in a graph, or a group with an executor of its own.
             PayloadError: bound arguments, or code without a name, that cannot be recorded.
         """
         from durable.definition.compile import taken  # compile makes live tasks of recipes
 
         blueprint = getattr(item, "blueprint", None) or Blueprint("scheduled").add(item)
         tasks, groups, edges = taken(blueprint, None)
+        for group in groups:
+            _check_executor(group)
         nodes: list[Node] = [*tasks, *groups]
         short = {node: self._short(node.task_id) for node in nodes}
         ids = {node: _id(self._prefix + name) for node, name in short.items()}
@@ -202,7 +205,12 @@ def encode_fragment(fragment: Fragment) -> Payload:
 
 def decode_fragment(encoding: str | None, data: bytes | None) -> Fragment:
     """Return the fragment that a TasksScheduled event carries. Raises ``msgspec.MsgspecError``."""
-    return _from_json(decode_raw(encoding, data)[1])
+    return _decoder().decode(decode_raw(encoding, data)[1])
+
+
+@cache  # to make it takes a millisecond, and most runs schedule nothing
+def _decoder() -> msgspec.json.Decoder[Fragment]:
+    return msgspec.json.Decoder(Fragment)
 
 
 def encode_bound(task: Task[Any], bound: Mapping[str, Any]) -> Payload | None:
@@ -276,6 +284,16 @@ class MissingPolicy(GroupExecutionPolicy):
 
     def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Any, context: Any) -> None:
         raise self._error
+
+
+def _check_executor(group: ParallelGroup) -> None:
+    """Refuse an executor of the group's own: after a crash nobody could say how it is made."""
+    if group.factory is not None:
+        raise DefinitionError(
+            f"the group {group.task_id!r} is scheduled while the run goes on, and has an executor of its own, which "
+            "is not recorded",
+            hint="Use backend=CoordinationBackend.PROCESS, or define the group with the workflow",
+        )
 
 
 def _prefix(scheduler: str) -> str:

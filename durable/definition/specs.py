@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable.core.specs import GroupSpec, MapSpec, TaskSpec
 from durable.definition.fingerprint import fingerprint, source_of
-from durable.definition.groups import CoordinationBackend, ParallelGroup
+from durable.definition.groups import ParallelGroup
 from durable.definition.task import Task
 from durable.errors import DefinitionError
 
@@ -49,13 +49,17 @@ def group_spec(
         name: its id in the run.
         name_of: gives the id in the run of a node in it.
         items: how its members are made, if it is a map.
+
+    Raises:
+        DefinitionError: a member cannot run where the group runs.
     """
+    group.check_bodies()
     return GroupSpec(
         name,
         tuple(tuple(map(name_of, line)) for line in group.lines()),
         group.policy.describe(),
         group.limit,
-        CoordinationBackend(group.backend).value,
+        group.backend_name,
         group.timeout,
         group.fail_fast or group.policy.fail_fast or (items is not None and group.policy.is_budget),
         group.decide_early,

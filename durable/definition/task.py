@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
@@ -105,6 +106,11 @@ class Task(Linkable, Generic[F]):
                 f"arguments of task {self.task_id!r} are bound by name",
                 hint=f"Write {self.task_id}(name=value), or {self.task_id}.fn(...) to call the plain function",
             )
+        if task_id is not None:
+            check_id(task_id)
+        name = task_id or self.task_id
+        if not bound:
+            return self.instance(name, self.bound)
         signature = self.signature
         unknown = [name for name in bound if name not in signature.names]
         if unknown and not signature.extra:
@@ -112,7 +118,7 @@ class Task(Linkable, Generic[F]):
                 f"task {self.task_id!r} takes no argument {', '.join(unknown)}",
                 hint=f"It takes: {', '.join(signature.names) or 'none'}",
             )
-        return self.instance(self.task_id if task_id is None else check_id(task_id), {**self.bound, **bound})
+        return self.instance(name, {**self.bound, **bound})
 
     def map(
         self,
@@ -145,19 +151,33 @@ class Task(Linkable, Generic[F]):
     def instance(self, task_id: str, bound: Mapping[str, Any]) -> Task[F]:
         """Return the same task with another id and other bound arguments, unchecked."""
         made: Task[F] = object.__new__(Task)
-        for name in Task.__slots__:
-            setattr(made, name, getattr(self, name))
+        made.fn = self.fn  # one by one, not in a loop over the slots: large workflows make many instances
         made.task_id = task_id
+        made.inject_context = self.inject_context
+        made.retry = self.retry
+        made.timeout = self.timeout
+        made.deadline = self.deadline
+        made.max_cycles = self.max_cycles
+        made.coroutine = self.coroutine
+        made.template = self.template
+        made.route = self.route
+        made.version = self.version
         made.bound = bound
+        made.signature = self.signature
         return made
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """A task that can be imported is pickled by its name, so that live code is used; else with its code."""
+    def home(self) -> ModuleType | None:
+        """Return the module that has the task under its function's name; None when there is none."""
         home = sys.modules.get(getattr(self.fn, "__module__", None) or "")
         found: Any = home
         for part in getattr(self.fn, "__qualname__", "").split("."):
             found = getattr(found, part, None)
-        if isinstance(found, Task) and found.fn is self.fn:
+        return home if isinstance(found, Task) and found.fn is self.fn else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A task that can be imported is pickled by its name, so that live code is used; else with its code."""
+        home = self.home()
+        if home is not None:
             return _named, (home, self.fn.__qualname__, self.task_id, dict(self.bound))
         settings = {name: getattr(self, name) for name in _SETTINGS}
         return _made, (self.fn, self.template, settings, self.task_id, dict(self.bound))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.context.port import Draft
+    from durable.core.results import ErrorRecord
     from durable.engine.asks import Asks
 
 _MANY = 64
@@ -61,7 +62,8 @@ class Attempt:
         member: what a member of a map needs besides.
 
     Attributes:
-        payload: the encoded result; error: the exception, if the body or its encoding failed.
+        payload: the encoded result; error: the exception, if the body or its encoding failed; record: the same as
+            data, if it came from another process.
         effects: what is to be committed with the result.
         ended: when the body ended, microseconds since 1970.
         post: takes the finished attempt when an executor runs it; None when it runs on the driver.
@@ -78,6 +80,7 @@ class Attempt:
     context: TaskExecutionContext | None = None
     payload: Payload | None = None
     error: BaseException | None = None
+    record: ErrorRecord | None = None
     effects: Effects | None = None
     over: str | None = None
     waits: Sequence[str] = ()
@@ -103,11 +106,11 @@ class Attempt:
         self.node = node
         self.number = number
         self.task = task
+        if member is not None:
+            self.member = member
         self.code = code
         self.view = view
         self.asks = asks
-        if member is not None:
-            self.member = member
         state = view.state
         if state.iterations or state.marks or state.saved or state.carried:
             self._take_up(state)
@@ -133,7 +136,9 @@ class Attempt:
             self._failed(error)
         finally:
             CURRENT.reset(token)
-        self._finish()
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
 
     async def coroutine(self) -> None:
         """Do the same for a body that is a coroutine, on its event loop."""
@@ -146,6 +151,37 @@ class Attempt:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
+
+    # As a call for another process.
+
+    def pack(self) -> bytes:
+        """See ``RemoteCall.pack``: the parameters are resolved here, where the run is."""
+        from durable.remote import pack_call
+
+        first, named = self._arguments()
+        return pack_call(self.task, self.view.run_id, first, named)
+
+    def answer(self, data: bytes) -> None:
+        """See ``RemoteCall.answer``."""
+        from durable.remote import read_answer
+
+        try:
+            answer = read_answer(data)
+            if answer.error is not None:
+                self.error, self.record = answer.exception(), answer.error
+            else:
+                self.payload = answer.payload
+                self._keep_effects()
+        except BaseException as error:
+            self._failed(error)
+        self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """See ``RemoteCall.fail``."""
+        self._failed(error)
         self._finish()
 
     def make_context(self) -> TaskExecutionContext:
@@ -164,7 +200,7 @@ class Attempt:
 
     @property
     def home(self) -> str:
-        """What the live code has its parameters under."""
+        """What the live code has its parameters under: its id, or that of the map it is a member of."""
         return self.task.task_id if self.member is None else self.member.home
 
     @property
@@ -290,6 +326,9 @@ class Attempt:
     def _keep(self, value: Any) -> None:
         if value is not None:
             self.payload = encode(value)
+        self._keep_effects()
+
+    def _keep_effects(self) -> None:
         if self.task.route is not None:
             context = self.make_context()
             context.choose(self.task.route(context))
@@ -298,21 +337,28 @@ class Attempt:
                 raise self.context.loop_error
             self.effects = self.context.effects()
 
-    def _failed(self, error: BaseException) -> None:
-        self.error = error
-        if isinstance(error, PayloadError) and error.task_id is None:
-            error.task_id, error.run_id = self.task.task_id, self.view.run_id
-
     def _finish(self) -> None:
         self.ended = self.asks.now()
         if self.post is not None:
             self.post(self)
+
+    def _failed(self, error: BaseException) -> None:
+        self.error = error
+        if isinstance(error, PayloadError) and error.task_id is None:
+            error.task_id, error.run_id = self.task.task_id, self.view.run_id
 
     def _run(self) -> Any:
         task = self.task
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
             return task.fn()
+        first, named = self._arguments()
+        return task.fn(*first, **named)
+
+    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        """The body's arguments: by position, and by name."""
+        task = self.task
+        signature = task.signature
         if self.home in self.code.unstorable:
             raise self.code.unstorable[self.home]
         given = self.iteration_arguments()
@@ -325,9 +371,9 @@ class Attempt:
         if signature.context is not None:
             named[signature.context] = self.make_context()
         if not signature.positional:
-            return task.fn(**named)
+            return [], named
         first = [named.pop(name) if name in named else signature.defaults[name] for name in signature.positional]
-        return task.fn(*first, **named)
+        return first, named
 
     def _given(self, name: str) -> bool:
         """Whether a parameter needs to be resolved; one that stays at its default does not.

@@ -183,13 +183,14 @@ def take_over(journal: Journal, fields: Mapping[str, str | None], *, counted: bo
             continue
         if state.nodes[node] == RUNNING:
             journal.emit("TaskInterrupted", state.graph.ids[node], state.attempts[node], data)
-        if state.nodes[node] == INTERRUPTED and state.spent.get(node, 0) >= state.graph.attempt_limit(node):
-            _poison(journal, node)
+        poison(journal, node)
 
 
-def _poison(journal: Journal, node: int) -> None:
-    """Fail a task that was interrupted as often as it may be."""
+def poison(journal: Journal, node: int) -> PoisonTask | None:
+    """Fail a task that was interrupted as often as it may be, and return the error; else do nothing."""
     state = journal.state
+    if state.nodes[node] != INTERRUPTED or state.spent.get(node, 0) < state.graph.attempt_limit(node):
+        return None
     name = state.graph.ids[node]
     error = PoisonTask(
         f"the task used up its {state.spent[node]} attempts, {state.interrupted.get(node, 0)} of them interrupted; "
@@ -200,3 +201,4 @@ def _poison(journal: Journal, node: int) -> None:
     )
     record = record_error(error)
     journal.emit("TaskFailed", name, state.attempts[node], encode_fields({"error": record.line}), encode_error(record))
+    return error

@@ -22,6 +22,7 @@ from durable.definition.task import Task
 from durable.engine.asks import Asks
 from durable.engine.attempt import Attempt, Member
 from durable.engine.changes import end_as_asked
+from durable.engine.elsewhere import Elsewhere, Factory
 from durable.engine.ends import finish, suspend
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
@@ -65,9 +66,11 @@ class Drive:
         lease: the right to append.
         state: the folded state.
         code: the live workflow.
-        executor: makes the executor for bodies that run off the driver; loop: that for coroutines.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines; elsewhere: that
+            for bodies in other processes, of what makes somebody else's executor, or of None for our own.
         observers: told after each commit.
-        default_limit: tasks of a group that run at once when it does not say.
+        default_limit: tasks of a group that run at once when it does not say; processes: those of one whose bodies
+            run in worker processes.
         grace: seconds that running bodies get after a request to stop.
         wait: wait for whatever the run waits for instead of suspending it.
 
@@ -83,8 +86,10 @@ class Drive:
         code: Compiled,
         executor: Callable[[], Executor],
         loop: Callable[[], LoopExecutor],
+        elsewhere: Callable[[Factory | None], Executor],
         observers: Iterable[Observer] = (),
         default_limit: int = 4,
+        processes: int = 1,
         grace: float = 0.0,
         wait: bool = False,
     ) -> None:
@@ -94,7 +99,7 @@ class Drive:
         self.code = code
         self.clock = store.clock
         self.journal = Journal(store, lease, state, RunView(store, state), observers)
-        self.running = Running(state, self.clock.monotonic, executor, loop)
+        self.running = Running(state, self.clock.monotonic, executor, loop, Elsewhere(state, code, elsewhere))
         self._arrived: SimpleQueue[Any] = SimpleQueue()
         self.asks = Asks(self.journal, self.running, self.clock.monotonic, self._arrived.put, self._pump)
         self.running.asks = self.asks
@@ -102,7 +107,7 @@ class Drive:
         self.recorder = Recorder(self.journal, self.running, code)
         self.items = Items(self.journal, code, self._arrived.put)
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
-        self._default_limit = default_limit
+        self._limits = (default_limit, processes)
         self._grace = grace
         self._wait_on = wait
         self.inlines = True
@@ -135,7 +140,7 @@ class Drive:
         """
         created = self.state.created
         steps: int | None = created.fields.get("max_steps") if created is not None else None
-        self.frontier = self.journal.frontier = Frontier(self.state, steps, self._default_limit)
+        self.frontier = self.journal.frontier = Frontier(self.state, steps, *self._limits)
         for group in self.state.graph.members:
             if self.state.nodes[group] == RUNNING:
                 self.running.watch_group(group)
@@ -174,6 +179,8 @@ class Drive:
                     self._run_inline(started[0])
                     if self._arrived.empty():
                         continue
+                elif self.frontier.lanes.chunks:
+                    self.running.submit_chunks(started, self._arrived.put)
                 else:
                     for attempt in started:
                         self.running.submit(attempt, self._arrived.put)
@@ -224,7 +231,7 @@ class Drive:
         graph, number = state.graph, state.attempts[node] + 1
         task_id = graph.ids[node]
         journal.emit("TaskStarted", task_id, number, None, None, moment)
-        if graph.expansions:
+        if graph.expansions.by_group:
             expansion = graph.expansion_of(node)
             if expansion is not None:
                 return self._start_member(node, number, task_id, expansion)
@@ -356,7 +363,7 @@ class Drive:
             group, read = detail
             self.items.take(group, read, self.verdicts.fail)
         elif what == "stop" and self._stopping is None:
-            self._stopping = detail
+            self._stopping = self.recorder.stopping = detail
             self._stop_by = self.clock.monotonic() + self._grace
             self.asks.unwind()
         elif what == "message":

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
 from durable.errors import DurableError, LeaseLost
 from durable.store import LEASE_SECONDS, Lease, Message, Store
-
-_log = logging.getLogger("durable.engine")
 
 POLL_SECONDS = 0.25
 """How often the inbox is looked into."""
@@ -59,4 +56,8 @@ class Heartbeat:
                 self._lost()
                 return
             except DurableError as error:
-                _log.warning("run %s: the heartbeat could not reach the store: %s", self._lease.run_id, error)
+                import logging  # 3 ms, for what hardly ever happens
+
+                logging.getLogger("durable.engine").warning(
+                    "run %s: the heartbeat could not reach the store: %s", self._lease.run_id, error
+                )

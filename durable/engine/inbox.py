@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from durable.context.staged import Write
 from durable.core.events import encode_fields
 from durable.core.marks import find
@@ -12,8 +10,6 @@ from durable.engine.journal import Journal
 from durable.messages import ANSWER, SIGNAL, SIGNAL_ID, Body, body_of
 from durable.payloads import decode, encode
 from durable.store import Message
-
-_log = logging.getLogger("durable.engine")
 
 
 class Inbox:
@@ -74,7 +70,11 @@ class Inbox:
         mark = find(state.marks.get(request[0]), request[1]) if request is not None else None
         in_time = mark is not None and mark.waits and (not mark.due or message.time <= mark.due)
         if request is None or mark is None or mark.seq != request[2] or not in_time or not self._alive(request[0]):
-            _log.warning("run %s: an answer to %r came too late and is dropped", state.run_id, body.name)
+            import logging  # 3 ms, for what hardly ever happens
+
+            logging.getLogger("durable.engine").warning(
+                "run %s: an answer to %r came too late and is dropped", state.run_id, body.name
+            )
             return
         node, path, seq, _ = request
         task_id, attempt, payload = state.graph.ids[node], state.attempts[node], body.payload

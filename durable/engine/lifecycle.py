@@ -5,8 +5,7 @@ What may happen to a run, given its recorded status, is decided here; the drivin
 
 from __future__ import annotations
 
-import logging
-import secrets
+import os
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -21,16 +20,17 @@ from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
-from durable.definition.groups import default_workers
+from durable.definition.groups import default_processes, default_workers
 from durable.engine.changes import end_as_asked, rejudge_failures, reopen_failures, take_over
 from durable.engine.drive import PATIENCE, Drive, Interruption
+from durable.engine.elsewhere import Factory
 from durable.engine.inputs import input_writes, is_input_of, writes_digest
 from durable.engine.journal import Journal, Observer
 from durable.engine.leased import leased
 from durable.engine.recover import encode_definition, load, read_graph
 from durable.engine.stop import GRACE_SECONDS
 from durable.engine.view import RunView
-from durable.errors import DefinitionError, DivergenceError, RunAlreadyDriven, RunConflict
+from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
 from durable.executor import Executor, LoopExecutor
 from durable.messages import CANCEL, TERMINATE, make_message
 from durable.payloads import Payload
@@ -40,15 +40,14 @@ _ENDS_AS = {CANCEL: "RunCancelled", TERMINATE: "RunSucceeded"}
 
 _FOUND = {INTERRUPTED: "stopped", SUSPENDED: "suspended"}
 
-_log = logging.getLogger("durable.engine")
-
 
 class Host(msgspec.Struct):
     """Where and how runs are driven in this process.
 
     Attributes:
         store: where their logs are.
-        executor: makes the executor for bodies that run off the driver; loop: that for coroutines.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines; elsewhere: that
+            for bodies in other processes.
         observers: called on the driver after each commit with ``(state, events)``.
         grace: seconds that running bodies get after a request to stop.
         wait: wait for whatever a run waits for instead of suspending it.
@@ -58,6 +57,7 @@ class Host(msgspec.Struct):
     store: Store
     executor: Callable[[], Executor]
     loop: Callable[[], LoopExecutor]
+    elsewhere: Callable[[Factory | None], Executor]
     observers: tuple[Observer, ...] = ()
     grace: float = GRACE_SECONDS
     wait: bool = False
@@ -118,7 +118,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
             _check_same(store, info, request, writes)
             if _rests(host, info):
                 return Ended()
-            state = load(store, run_id)
+            state = load(store, run_id, code=code)
             drive = _drive(host, lease, state, code)
             _continue(drive.journal, lease, code, {}, accept=False)
         ended = _driven(host, drive)
@@ -138,16 +138,16 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
     """Go on with an interrupted run, or open a failed one again; a succeeded or cancelled one is left alone."""
     store = host.store
     with leased(store, run_id) as lease:
-        state = load(store, run_id)
-        if state.status == SUSPENDED and policy is None:
-            info = store.run(run_id)
-            if info is not None and _rests(host, info):
-                return Ended()
+        info = store.run(run_id)
+        code = None if info is None or _rests(host, info) else _compiled_ahead(store, run_id, workflow)
+        state = load(store, run_id, code=code)
+        if state.status == SUSPENDED and policy is None and info is not None and _rests(host, info):
+            return Ended()
         if state.status in (SUCCEEDED, CANCELLED):
             if policy is not None and not _was_rejudged(store, run_id, make_policy(policy).describe()):
                 raise DefinitionError(f"the run {state.status_name}: there is nothing to judge again", run_id=run_id)
             return Ended()
-        code = compile_for(state, workflow)
+        code = code or compile_for(state, workflow)
         drive = _drive(host, lease, state, code)
         resumed = state.status == FAILED
         if resumed:
@@ -183,7 +183,7 @@ def end(store: Store, run_id: str, kind: str, asked: Asked, payload: Payload | N
     if info is not None and info.status in RUN_ENDS.values():
         return False
     message = make_message(
-        secrets.token_hex(8), kind, store.clock.now(), payload=payload, actor=asked["actor"], reason=asked["reason"]
+        os.urandom(8).hex(), kind, store.clock.now(), payload=payload, actor=asked["actor"], reason=asked["reason"]
     )
     store.send(run_id, message)
     return _record_end(store, run_id, message)
@@ -197,7 +197,9 @@ def _record_end(store: Store, run_id: str, message: Message) -> bool:
                 return store.event(run_id, state.seq).type == _ENDS_AS[message.kind]
             end_as_asked(Journal(store, lease, state, RunView(store, state)), message)
     except RunAlreadyDriven:
-        _log.info("run %s is driven now; its driver was told to end it", run_id)
+        import logging  # 3 ms, for what hardly ever happens
+
+        logging.getLogger("durable.engine").info("run %s is driven now; its driver was told to end it", run_id)
     return True
 
 
@@ -226,10 +228,18 @@ def compile_for(state: RunState, workflow: Blueprint) -> Compiled:
     return Compiled(workflow, state.created.fields.get("start"))
 
 
+def _compiled_ahead(store: Store, run_id: str, workflow: Blueprint) -> Compiled | None:
+    """Compile before the log is read, which then need not make the same graph again; None if that cannot be done."""
+    try:
+        return Compiled(workflow, store.event(run_id, 1).fields.get("start"))
+    except (DurableError, msgspec.MsgspecError):
+        return None  # the log may be damaged: first it is read, and verified
+
+
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
     return Drive(
-        host.store, lease, state, code, host.executor, host.loop, host.observers, default_workers(), host.grace,
-        host.wait,
+        host.store, lease, state, code, host.executor, host.loop, host.elsewhere, host.observers, default_workers(),
+        default_processes(), host.grace, host.wait,
     )  # fmt: skip
 
 
@@ -279,7 +289,9 @@ def _check_divergence(state: RunState, code: Compiled, accept: bool) -> None:
             run_id=state.run_id,
         )
     for line in found.reported:
-        _log.info("run %s: %s", state.run_id, line)
+        import logging  # 3 ms, for what hardly ever happens
+
+        logging.getLogger("durable.engine").info("run %s: %s", state.run_id, line)
 
 
 def _follow(journal: Journal, code: Compiled, accept: bool, asked: Asked) -> None:

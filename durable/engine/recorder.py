@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import msgspec
@@ -10,10 +9,11 @@ import msgspec
 from durable.context.staged import Effects
 from durable.core.events import encode_fields
 from durable.core.marks import TIMER, find
+from durable.core.results import ErrorRecord
 from durable.core.transitions import ENDED, PENDING
 from durable.definition.compile import Compiled
 from durable.engine.attempt import Attempt
-from durable.engine.changes import UNFINISHED, end_run
+from durable.engine.changes import UNFINISHED, end_run, poison
 from durable.engine.items import close_map, emit_fragment
 from durable.engine.journal import Journal
 from durable.engine.running import Running
@@ -28,6 +28,7 @@ from durable.errors import (
     RunInterrupted,
     Suspended,
     TaskTimedOut,
+    WorkerDied,
 )
 from durable.failures import encode_error, record_error
 from durable.payloads import Payload
@@ -49,10 +50,12 @@ class Recorder:
 
     Attributes:
         causes: the original exceptions of failed tasks and groups, by node.
+        stopping: why the drive stops; None while it does not.
     """
 
     def __init__(self, journal: Journal, running: Running, code: Compiled) -> None:
         self.causes: dict[int, BaseException] = {}
+        self.stopping: str | None = None
         self._journal = journal
         self._running = running
         self._code = code
@@ -74,8 +77,10 @@ class Recorder:
             self._suspended(attempt)
         elif isinstance(error, (BrokenOff, RunInterrupted)):  # the latter comes from a run inside the body
             self.interrupted(attempt)
+        elif isinstance(error, WorkerDied):
+            self._died(attempt, error)
         else:
-            self._failed(attempt.node, attempt.number, error, attempt.ended)
+            self._failed(attempt.node, attempt.number, error, attempt.ended, attempt.record)
         if context is not None and context.cancels is not None and not _suspends(error):
             self.cancel(attempt)
 
@@ -141,6 +146,16 @@ class Recorder:
         """Record that a graceful stop ended an attempt; that does not count against its task."""
         data = encode_fields({"counted": False})
         self._journal.emit("TaskInterrupted", attempt.task.task_id, attempt.number, data)
+
+    def _died(self, attempt: Attempt, error: WorkerDied) -> None:
+        """Record that the process of a body died. It is tried again, unless that was its last attempt."""
+        counted = error.counted and self.stopping is None  # whoever stops a driver may stop its workers too
+        data = encode_fields({"counted": counted, "reason": error.message})
+        self._journal.emit("TaskInterrupted", attempt.task.task_id, attempt.number, data)
+        failed = poison(self._journal, attempt.node)
+        if failed is not None and len(self.causes) < _CAUSES:
+            failed.__cause__ = error
+            self.causes[attempt.node] = failed
 
     def time_out(self) -> None:
         """Record everything whose time has run out."""
@@ -214,10 +229,12 @@ class Recorder:
             )
             self._out_of_time(node, error, "its group timed out")
 
-    def _failed(self, node: int, number: int, error: BaseException, time: int) -> None:
+    def _failed(
+        self, node: int, number: int, error: BaseException, time: int, record: ErrorRecord | None = None
+    ) -> None:
         """Record a failed or timed-out attempt: for good, or with another one to follow."""
         name = self._journal.state.graph.ids[node]
-        record = record_error(error)
+        record = record or record_error(error)
         timed_out = isinstance(error, TaskTimedOut)
         fields: dict[str, Any] = {"error": record.line}
         due = self._next_attempt(node, error)
@@ -237,7 +254,9 @@ class Recorder:
         spent = self._journal.state.spent.get(node, 0) + 1
         if retry is None or spent >= retry.max_attempts or isinstance(error, _FINAL) or not retry.retries(error):
             return None
-        delay = retry.delay(spent, random.random() if retry.jitter else 0.5)
+        from random import random  # 1 ms, for those who fail
+
+        delay = retry.delay(spent, random() if retry.jitter else 0.5)
         return self._journal.now() + int(delay * 1e6)
 
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from durable.core.digest import START, verified
 from durable.core.events import Event
 from durable.core.graph import Graph
+from durable.core.pausing import collections_paused
 from durable.core.replay import fragments_of, opened, replay, restore
 from durable.core.specs import Definition, Fragment
-from durable.core.state import RunState
+from durable.core.state import ReadGraph, RunState
 from durable.definition.recipes import decode_fragment
 from durable.errors import LogCorrupt, RunNotFound
 from durable.payloads import Payload, decode_raw, encode_raw
 from durable.store import Checkpoint, Store
 
-_FEW = 32
-_log = logging.getLogger("durable.engine")
+if TYPE_CHECKING:
+    from durable.definition.compile import Compiled
 
+_FEW = 32
 _decode = msgspec.json.Decoder(Definition).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -35,25 +37,58 @@ def read_graph(event: Event) -> Graph | Fragment:
         raise LogCorrupt(f"the recorded definition cannot be read: {error}", seq=event.seq) from None
 
 
+class GraphReader:
+    """Makes the graphs of recorded definitions; the one that live code has made already is taken from there.
+
+    Args:
+        code: the live workflow.
+    """
+
+    def __init__(self, code: Compiled) -> None:
+        self._code = code
+        self._given = False
+
+    def __call__(self, event: Event) -> Graph | Fragment:
+        """Return what ``read_graph`` returns."""
+        code = self._code
+        if self._given or event.type == "TasksScheduled":
+            return read_graph(event)
+        if decode_raw(event.encoding, event.payload)[1] != _encode(code.definition):
+            return read_graph(event)
+        self._given = True  # a graph grows with its run: a definition that comes back gets one of its own
+        return code.graph
+
+    def settle(self, state: RunState) -> None:
+        """Give the code a graph of its own again, if that of the state turned out to be another one."""
+        if self._given and state.graph is not self._code.graph:
+            self._code.graph = Graph(self._code.definition)
+
+
 def encode_definition(definition: Definition) -> Payload:
     """Return a definition as a payload."""
     return encode_raw(_encode(definition), "json")
 
 
-def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState:
+def load(store: Store, run_id: str, *, use_checkpoints: bool = True, code: Compiled | None = None) -> RunState:
     """Return the folded state of a run, as it was when this was called: its driver may append meanwhile.
 
     Args:
         store: where its log is.
         run_id: the run.
         use_checkpoints: False folds the whole log, which must give the same.
+        code: the live workflow, if it is at hand: where it is what was recorded, its graph becomes the state's.
 
     Raises:
         RunNotFound: there is no such run.
         LogCorrupt: the log is damaged; the message names where.
     """
     info = store.run(run_id)
-    state = _folded(store, run_id, use_checkpoints, info.seq if info is not None else 0)
+    reader = GraphReader(code) if code is not None else None
+    with collections_paused():
+        until = info.seq if info is not None else 0
+        state = _folded(store, run_id, use_checkpoints, until, reader or read_graph)
+    if reader is not None:
+        reader.settle(state)
     if info is None or not state.seq:
         raise RunNotFound(f"there is no run {run_id!r}", hint=f"See durable runs --store {store.url}")
     if info.status in ("succeeded", "cancelled") and state.status_name != info.status:
@@ -66,18 +101,22 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True) -> RunState
     return state
 
 
-def _folded(store: Store, run_id: str, use_checkpoints: bool, until: int) -> RunState:
+def _folded(store: Store, run_id: str, use_checkpoints: bool, until: int, reader: ReadGraph) -> RunState:
     for checkpoint in store.checkpoints(run_id) if use_checkpoints else ():
-        state = _restored(store, run_id, checkpoint)
+        state = _restored(store, run_id, checkpoint, reader)
         if state is not None:
             return _replayed(store, state, checkpoint.digest, until)
-    return _replayed(store, RunState(run_id, read_graph), START, until)
+    return _replayed(store, RunState(run_id, reader), START, until)
 
 
-def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | None:
+def _restored(store: Store, run_id: str, checkpoint: Checkpoint, reader: ReadGraph) -> RunState | None:
     whole = opened(checkpoint.state)
     if whole is None:
-        _log.warning("run %s: the checkpoint at seq %d is not usable and is passed over", run_id, checkpoint.seq)
+        import logging  # 3 ms, for what hardly ever happens
+
+        logging.getLogger("durable.engine").warning(
+            "run %s: the checkpoint at seq %d is not usable and is passed over", run_id, checkpoint.seq
+        )
         return None
     if list(store.digests(run_id, checkpoint.seq - 1, checkpoint.seq)) != [(checkpoint.seq, checkpoint.digest)]:
         raise LogCorrupt(
@@ -88,7 +127,7 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint) -> RunState | N
         )
     created = store.event(run_id, 1)
     definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
-    return restore(run_id, whole, created, definition, _grown(store, run_id, fragments_of(whole)), read_graph)
+    return restore(run_id, whole, created, definition, _grown(store, run_id, fragments_of(whole)), reader)
 
 
 def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:

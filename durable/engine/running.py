@@ -5,7 +5,7 @@ It records nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from durable.executor import Executor, LoopExecutor
 
 if TYPE_CHECKING:
     from durable.engine.asks import Asks
+    from durable.engine.elsewhere import Elsewhere
 
 
 class Running:
@@ -27,6 +28,7 @@ class Running:
         monotonic: seconds on a clock that never goes back.
         make_executor: makes the executor for plain functions, when the first body needs it.
         make_loop: makes that for coroutines.
+        elsewhere: has those for plain functions that run in other processes.
 
     Attributes:
         attempts: by task number.
@@ -43,6 +45,7 @@ class Running:
         monotonic: Callable[[], float],
         make_executor: Callable[[], Executor],
         make_loop: Callable[[], LoopExecutor],
+        elsewhere: Elsewhere,
     ) -> None:
         self.attempts: dict[int, Attempt] = {}
         self.cancelling: Attempt | None = None
@@ -50,6 +53,7 @@ class Running:
         self._monotonic = monotonic
         self._make_executor = make_executor
         self._make_loop = make_loop
+        self._elsewhere = elsewhere
         self._executor: Executor | None = None
         self._loop: LoopExecutor | None = None
         self._making = Lock()
@@ -63,12 +67,35 @@ class Running:
             attempt: the attempt.
             post: takes it when it is over, on the executor's thread.
         """
+        if attempt.task.timeout is not None:
+            self._watch(attempt)
+        attempt.post = post
+        self._executor_of(attempt).submit(attempt)
+
+    def submit_chunks(self, attempts: Sequence[Attempt], post: Callable[[Attempt], None]) -> None:
+        """The same for several attempts; those of groups that want it are handed over some at a time."""
+        graph, waiting = self._state.graph, dict[int, list[Attempt]]()
+        for attempt in attempts:
+            group = graph.parent[attempt.node]
+            size = graph.group(group).chunk if group >= 0 else 1
+            if size == 1:
+                self.submit(attempt, post)
+                continue
+            self._watch(attempt)
+            attempt.post = post
+            chunk = waiting.setdefault(group, [])
+            chunk.append(attempt)
+            if len(chunk) == size:
+                self._executor_of(attempt).submit_chunk(waiting.pop(group))
+        for chunk in waiting.values():
+            self._executor_of(chunk[0]).submit_chunk(chunk)
+
+    def _watch(self, attempt: Attempt) -> None:
+        """Note when an attempt runs out of time, if it does."""
         timeout = attempt.task.timeout
         if timeout is not None:
             left = max(timeout - self._state.driven.get(attempt.node, 0) / 1e6, 0.0)
             self._deadlines.add(self._monotonic() + left, attempt.node, attempt.number)
-        attempt.post = post
-        self._executor_of(attempt).submit(attempt)
 
     def loop(self) -> LoopExecutor:
         """The executor of coroutines."""
@@ -80,6 +107,9 @@ class Running:
     def _executor_of(self, attempt: Attempt) -> Executor:
         if attempt.task.coroutine:
             return self.loop()
+        found = self._elsewhere.executor_of(self._state.graph.parent[attempt.node])
+        if found is not None:
+            return found
         if self._executor is None:
             self._executor = self._make_executor()
         return self._executor
@@ -130,6 +160,7 @@ class Running:
         for executor in (self._executor, self._loop):
             if executor is not None:
                 executor.close()
+        self._elsewhere.close()
 
     def _counts(self, node: int, number: int) -> bool:
         """Whether a deadline is still that of something running."""

@@ -7,7 +7,7 @@ the loop: an attempt keeps what its body raised. It must not know what the calls
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Event, Thread
@@ -45,6 +45,11 @@ class LoopExecutor:
     def submit(self, call: Any) -> None:
         """Run ``call.coroutine()`` on the loop, with the context variables of this thread."""
         self._loop.call_soon_threadsafe(self._spawn, call)
+
+    def submit_chunk(self, calls: Sequence[Any]) -> None:
+        """Run the coroutines of several calls; they wait for each other no more than others do."""
+        for call in calls:
+            self.submit(call)
 
     def abandon(self, call: Any) -> None:
         """Cancel a call's coroutine."""

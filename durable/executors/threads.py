@@ -7,10 +7,10 @@ the calls do.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 
 _numbers = count(1)
 
@@ -35,6 +35,8 @@ class ThreadExecutor:
         self._alarmed = False
         self._has_spare = False
         self._abandoned: set[Call] = set()
+        self._chunks: dict[Call, _Chunk] = {}
+        """The chunk of each call that was handed over in one and is not over."""
         self._threads: deque[None] = deque()
         """One entry for each thread that was started, by the driver or by another one."""
 
@@ -44,9 +46,22 @@ class ThreadExecutor:
         if not self._free:  # else one of these sees the call, or sees that it is left
             self._wake_spare()
 
+    def submit_chunk(self, calls: Sequence[Call]) -> None:
+        """Run the calls one after another in one worker."""
+        chunk = _Chunk(calls, self._chunks)
+        for call in calls:
+            self._chunks[call] = chunk
+        self.submit(chunk)
+
     def abandon(self, call: Call) -> None:
         """Give up the worker that is blocked in this call; it ends by itself when the call returns."""
-        self._abandoned.add(call)
+        chunk = self._chunks.pop(call, None) if self._chunks else None
+        if chunk is None:
+            self._abandoned.add(call)
+            return
+        behind = chunk.without(call)
+        if behind:
+            self.submit_chunk(behind)
 
     def close(self) -> None:
         """Let idle workers end; blocked ones end when their call returns."""
@@ -86,3 +101,39 @@ class ThreadExecutor:
             if abandoned and call in abandoned:
                 abandoned.discard(call)
                 return
+
+
+class _Chunk:
+    """Calls that a worker runs one after another.
+
+    Args:
+        calls: the calls.
+        chunks: where the executor finds the chunk of a call.
+    """
+
+    def __init__(self, calls: Sequence[Call], chunks: dict[Call, _Chunk]) -> None:
+        self._rest = deque(calls)
+        self._chunks = chunks
+        self._lock = Lock()
+        self._current: Call | None = None
+
+    def __call__(self) -> None:
+        while (call := self._next()) is not None:
+            call()
+            self._chunks.pop(call, None)
+
+    def without(self, call: Call) -> list[Call]:
+        """Leave a call out; when it runs already, take out and return what comes after it, for another worker."""
+        with self._lock:
+            if self._current is not call:
+                if call in self._rest:
+                    self._rest.remove(call)
+                return []
+            behind = list(self._rest)
+            self._rest.clear()
+            return behind
+
+    def _next(self) -> Call | None:
+        with self._lock:
+            self._current = self._rest.popleft() if self._rest else None
+            return self._current

@@ -8,7 +8,6 @@ can neither make it fail nor see it free. It must not know about tokens or expir
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
@@ -38,7 +37,7 @@ class Drives:
         Raises:
             OSError: it cannot be made or locked.
         """
-        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        name = f"{os.getpid()}-{os.urandom(8).hex()}"
         self._folder.mkdir(exist_ok=True)
         with self.lock:
             fd = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from durable import DefinitionError, RetryPolicy, TaskExecutionContext, task
+from durable import DefinitionError, RetryPolicy, Task, TaskExecutionContext, task
 
 
 @task
@@ -121,3 +121,20 @@ def test_a_context_parameter_cannot_be_bound() -> None:
 
     with pytest.raises(DefinitionError, match="takes no argument context"):
         body(context=None)
+
+
+def test_an_instance_has_every_setting_of_its_task() -> None:
+    """Whatever a task can be given, its instances have it too; only id and bound arguments are their own."""
+
+    def route(_context: Any) -> None: ...
+
+    def body(number: int) -> None: ...
+
+    made = Task(
+        body, "a", retry=RetryPolicy(max_attempts=3), timeout=1, deadline=2, max_cycles=4, version="5", route=route
+    )
+    instance = made(task_id="b", number=1)
+    own = {"task_id": "b", "bound": {"number": 1}}
+    for name in Task.__slots__:
+        assert getattr(instance, name) == own.get(name, getattr(made, name)), name
+    assert made(task_id="c").bound == {}

@@ -122,8 +122,9 @@ def test_coroutines_run_in_aexecute_on_the_callers_loop(store: Store) -> None:
 
 
 def test_plain_functions_of_aexecute_run_beside_the_loop(store: Store) -> None:
-    """None on the caller's thread, in a group of any backend or in none."""
+    """None on the caller's thread, in a group of any backend of this process or in none."""
     where: list[int] = []
+    backends = [backend for backend in CoordinationBackend if backend is not CoordinationBackend.PROCESS]
 
     @task
     def body(n: int) -> int:
@@ -136,7 +137,7 @@ def test_plain_functions_of_aexecute_run_beside_the_loop(store: Store) -> None:
                 parallel(body(task_id=f"m{backend.value}", n=1), hello(task_id=f"h{backend.value}")).with_execution(
                     backend
                 )
-                for backend in CoordinationBackend
+                for backend in backends
             ]
             body(task_id="alone", n=1) >> groups[0] >> groups[1] >> groups[2]
         return await wf.aexecute()

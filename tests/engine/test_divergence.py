@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from durable import DivergenceError, Store, Workflow, parallel, task, workflow
+from durable import DivergenceError, Store, TaskExecutionContext, Workflow, parallel, task, workflow
+from durable.core.graph import Graph
+from durable.definition.compile import Compiled
+from durable.engine.recover import load
+from tests.core.machine import GRAPH, facts
+from tests.engine.cutting import cuts
 from tests.engine.reading import count, fields, trail
 
 broken = [True]
@@ -122,3 +127,37 @@ def test_the_same_code_records_no_change(store: Store) -> None:
         a >> b >> c
     wf.resume("r")
     assert trail(wf.start(run_id="r"), "Definition") == []
+
+
+def test_a_load_with_live_code_at_hand_gives_the_state_that_the_log_gives(store: Store) -> None:
+    """Wherever the log ends, also with a definition that went and came back after tasks were scheduled under it."""
+    fails = task(id="fails")(lambda: 1 / 0)
+
+    def flow(version: int) -> Workflow:
+        @task
+        def body(context: TaskExecutionContext) -> None:
+            context.next_task(c(task_id="more", b=version))
+
+        with workflow("w", store=store) as wf:
+            if version == 1:
+                body >> fails
+            else:
+                body >> a >> fails
+        return wf
+
+    run = flow(1).start(run_id="r")
+    for version in (2, 1, 2):
+        run.resume(flow(version), accept_changes=True)
+    assert len(trail(run, "DefinitionChanged")) == 3
+    shared = set()
+    for _, part in cuts(run):
+        for version in (1, 2):
+            code = Compiled(flow(version))
+            state = load(part, "r", code=code)
+            assert facts(state) == facts(load(part, "r"))
+            if code.graph is state.graph:
+                shared.add(version)
+            else:
+                own = Graph(code.definition)
+                assert all(getattr(code.graph, name) == getattr(own, name) for name in GRAPH)
+    assert shared == {1, 2}

@@ -1,0 +1,113 @@
+"""Our own worker processes: one for each carrier, started anew and never forked.
+
+A process that dies takes only the call with it that it was running, and one whose call is given up is killed
+and replaced. It must not know what the calls do.
+"""
+
+from __future__ import annotations
+
+from durable.errors import WorkerDied, WorkerUnavailable
+from durable.executors.carriers import CarrierExecutor, Desk, Packed
+from durable.executors.worker import Worker
+
+_TRIES = 3
+"""Workers in a row that may die before they take a call."""
+
+_PATIENCE = 2.0
+"""Seconds that ``close`` waits for each carrier to see its worker end."""
+
+
+class ProcessExecutor(CarrierExecutor):
+    """Runs each remote call in a worker process at once: in one that is free, else in a new one.
+
+    Args:
+        entry: ``module:function`` that is called in the worker with a call's bytes and returns the answer's.
+    """
+
+    def __init__(self, entry: str) -> None:
+        super().__init__(lambda: _Owner(entry))
+
+    def close(self) -> None:
+        """End the workers."""
+        super().close()
+        for thread in self.threads:
+            thread.join(_PATIENCE)
+
+
+class _Owner:
+    """The carrier that owns a worker process, or will."""
+
+    def __init__(self, entry: str) -> None:
+        self._entry = entry
+        self._worker: Worker | None = None
+        self._stopped = False
+        self._lost = 0
+
+    def carry(self, packed: list[Packed], desk: Desk) -> list[Packed]:
+        """See ``Carrier.carry``. Of calls without an answer, only the first can have begun: answers come in order."""
+        self._stopped = False
+        if not desk.begins(packed[0][0], self):
+            return packed
+        worker = self._living()
+        if worker is None:
+            return packed
+        if not worker.send([data for _, data in packed]):
+            self._bury(worker)
+            return packed
+        self._lost = 0
+        for place, (call, _) in enumerate(packed):
+            if not desk.begins(call, self):
+                self.stop()  # it may run by now
+            data = worker.receive()
+            if data is None:
+                how = self._bury(worker)
+                desk.fail(call, WorkerDied(f"the process that ran it {how}", counted=not self._stopped))
+                return packed[place + 1 :]
+            desk.answer(call, data)
+        return []
+
+    def stop(self) -> None:
+        """Kill the worker; the carrier notices."""
+        self._stopped = True
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def _living(self) -> Worker | None:
+        """The worker, started when there is none; None when that was stopped.
+
+        Raises:
+            WorkerUnavailable: it ends by itself, or is killed again and again, before it takes a call.
+        """
+        while True:
+            worker = self._worker
+            if worker is not None and worker.lives():
+                return worker
+            how = self._bury(worker) if worker is not None else ""
+            if self._stopped:
+                return None
+            if self._lost > _TRIES:
+                raise _unavailable(how)
+            worker = self._worker = Worker(self._entry)
+            if not worker.is_ready() and not self._stopped:
+                how = self._bury(worker)
+                if not worker.was_killed:
+                    raise _unavailable(how)
+
+    def _bury(self, worker: Worker) -> str:
+        """Let go of a dead worker and return how it ended."""
+        self._worker = None
+        self._lost += 1
+        return worker.end()
+
+
+def _unavailable(how: str) -> WorkerUnavailable:
+    return WorkerUnavailable(
+        f"no worker process can be started: it {how} before it took a call",
+        hint="What it wrote to stderr says why",
+    )
