@@ -61,7 +61,9 @@ if TYPE_CHECKING:
         RunCancelled,
         RunConflict,
         RunInterrupted,
+        RunNotEnded,
         RunNotFound,
+        RunPruned,
         RunSuspended,
         SignalTimedOut,
         StepLimitExceeded,
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
     from durable.human import FeedbackManager, FeedbackRequest, FeedbackResponse, FeedbackType, OpenRequest
     from durable.local_engine import LocalExecutionEngine
     from durable.prompts import Prompt, PromptError, PromptNotFound, YAMLPromptManager
+    from durable.pruning import PrunedRun, Pruning, prune
     from durable.run import Run, list_runs, open_run
     from durable.store import RunInfo, Store, open_store
     from durable.workflows import Workflow, workflow
@@ -116,12 +119,13 @@ _HOMES = {
         "DivergenceError", "DuplicateKey", "DurableError", "FeedbackRefused", "ForeignStore", "IllegalTransition",
         "InvalidRunId", "LeaseLost", "LogCorrupt", "NoEdgeTaken", "ParallelGroupError", "PayloadError",
         "PayloadRefused", "PoisonTask", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInterrupted",
-        "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "StoreBusy", "StoreCorrupt",
-        "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended", "TaskFailed",
-        "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
+        "RunNotEnded", "RunNotFound", "RunPruned", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "StoreBusy",
+        "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew", "Suspended",
+        "TaskFailed", "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict",
         "WorkerDied", "WorkerUnavailable",
     ),
     "durable.prompts": ("Prompt", "PromptError", "PromptNotFound", "YAMLPromptManager"),
+    "durable.pruning": ("PrunedRun", "Pruning", "prune"),
     "durable.run": ("Run", "list_runs", "open_run"),
     "durable.store": ("RunInfo", "Store", "open_store"),
 }  # fmt: skip
@@ -136,13 +140,14 @@ __all__ = [
     "IllegalTransition", "InvalidRunId", "LeaseLost", "LocalExecutionEngine", "LogCorrupt", "MaxFailuresPolicy",
     "MinSuccessRatePolicy", "NoEdgeTaken", "OpenRequest", "ParallelGroup", "ParallelGroupError", "PayloadError",
     "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Progress", "Prompt", "PromptError", "PromptNotFound",
-    "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo",
-    "RunInterrupted", "RunNotFound", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store", "StoreBusy",
-    "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
-    "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult",
-    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "WorkerDied",
-    "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__",
-    "chain", "current_context", "list_runs", "open_run", "open_store", "parallel", "task", "workflow",
+    "PrunedRun", "Pruning", "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict",
+    "RunInfo", "RunInterrupted", "RunNotEnded", "RunNotFound", "RunPruned", "RunSuspended", "SignalTimedOut",
+    "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound",
+    "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext",
+    "TaskFailed", "TaskResult", "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable",
+    "VersionConflict", "WorkerDied", "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry",
+    "YAMLPromptManager", "__version__", "chain", "current_context", "list_runs", "open_run", "open_store", "parallel",
+    "prune", "task", "workflow",
 ]  # fmt: skip
 
 

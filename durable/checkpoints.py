@@ -74,7 +74,7 @@ class CheckpointManager:
             RunNotFound: there is no such run.
         """
         infos = self.store.runs() if run_id is None else [self._info(run_id)]
-        found = [ref for info in infos for ref in _refs(self.store, info)]
+        found = [ref for info in infos if info.pruned is None for ref in _refs(self.store, info)]
         return sorted(found, key=lambda ref: ref.time, reverse=True)
 
     def resume_from_checkpoint(
@@ -124,7 +124,7 @@ class CheckpointManager:
         """
         now = self.store.clock.now()
         for info in self.store.runs(workflow=workflow.name if workflow is not None else None):
-            if info.status == "failed" or info.ready(now):
+            if info.pruned is None and (info.status == "failed" or info.ready(now)):
                 return Run(self.store, info.run_id).resume(workflow, **options)
         of = f" of {workflow.name!r}" if workflow is not None else ""
         raise RunNotFound(f"no run{of} can go on", hint=f"See durable runs --store {self.store.url}")

@@ -162,6 +162,14 @@ class RunConflict(DurableError):
     """A run with that id exists and has another workflow or another input."""
 
 
+class RunPruned(DurableError):
+    """The run was pruned: its summary is kept, its events and values are gone."""
+
+
+class RunNotEnded(DurableError):
+    """What was asked can only be done with a run that has ended."""
+
+
 class StepLimitExceeded(DurableError):
     """The run started more task attempts than ``max_steps`` allows."""
 

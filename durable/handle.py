@@ -23,12 +23,13 @@ from durable.errors import DefinitionError, RunNotFound
 from durable.host import logged, make_host, recorded_workflow, resume_command
 from durable.messages import CANCEL, SIGNAL, SIGNAL_ID, TERMINATE, body_of, make_message
 from durable.payloads import encode
-from durable.store import RunInfo, Store
+from durable.store import RunInfo, Store, refuse_pruned
 
 if TYPE_CHECKING:
     from durable.asynchronous import Control
     from durable.core.plan import Plan
     from durable.core.progress import Progress
+    from durable.core.sizes import Sizes
     from durable.progress import Meter
 
 
@@ -129,6 +130,10 @@ class Run:
             self._meter = Meter(self.store, self.run_id)
         return self._meter.read(info, view.state if view is not None and view.state.seq == info.seq else None)
 
+    def sizes(self) -> Sizes:
+        """Return what the run takes in its store, in bytes."""
+        return self.store.sizes(self.run_id)
+
     def plan(self, workflow: Blueprint | None = None) -> Plan:
         """Say what a resume would do with each task, without doing or importing anything.
 
@@ -187,6 +192,7 @@ class Run:
         info = self.info
         if workflow is not None:
             lifecycle.check_workflow(info, workflow)
+        refuse_pruned(info)
         if info.status in ("succeeded", "cancelled") and policy is None:
             return self
         workflow = workflow or self.workflow or recorded_workflow(self.store, info)

@@ -116,7 +116,7 @@ def list_runs(
 
 def _newest_open(store: Store, workflow: str) -> str:
     for info in store.runs(workflow=workflow):
-        if info.shown_status in ("interrupted", "failed", "suspended"):
+        if info.shown_status in ("interrupted", "failed", "suspended") and info.pruned is None:
             return info.run_id
     raise RunNotFound(f"no run of {workflow!r} can be resumed", hint=f"See durable runs --store {store.url}")
 

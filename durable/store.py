@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import msgspec
 
 from durable.clock import Clock
 from durable.core.events import Event
+from durable.core.sizes import Pruned, Sizes, pruned_error
 from durable.core.transitions import RUN_STATUS_AFTER, STATUSES, SUSPENDED
 from durable.errors import InvalidRunId, StoreNotFound
 
@@ -96,6 +97,7 @@ class RunInfo(msgspec.Struct, frozen=True):
         due: when a suspended run goes on by itself, microseconds since 1970; None if only a message helps, and
             for runs of another recorded status.
         messages: whether its inbox holds messages that no append has consumed.
+        pruned: what is left of it when it was pruned, else None.
     """
 
     run_id: str
@@ -109,6 +111,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     input: str | None = None
     due: int | None = None
     messages: bool = False
+    pruned: Pruned | None = None
 
     @property
     def shown_status(self) -> str:
@@ -249,6 +252,32 @@ class Store(ABC):
         """Return the messages that no append has consumed, oldest first."""
 
     @abstractmethod
+    def sizes(self, run_id: str) -> Sizes:
+        """Return what a run takes, without decoding anything. Raises ``RunNotFound``."""
+
+    @abstractmethod
+    def prune(self, run_id: str, tasks: Mapping[str, int]) -> Pruned:
+        """Delete a run's events, checkpoints and messages for good, and keep a summary.
+
+        From the moment on at which this is recorded, ``read``, ``event``, ``digests``, ``acquire`` and ``send``
+        refuse the run with ``RunPruned``, also if the deleting is cut short; it then goes on when it is called again,
+        or with the next ``reclaim``. Others append meanwhile: no transaction of it is long.
+
+        Args:
+            run_id: the run; if it was pruned before, its summary is returned.
+            tasks: how many of its tasks have each status, to be kept.
+
+        Raises:
+            RunNotFound: there is no such run.
+            RunNotEnded: it has not ended.
+            RunAlreadyDriven: a live lease is held on it.
+        """
+
+    @abstractmethod
+    def reclaim(self) -> int:
+        """Give space that nothing uses back to the system, as far as that holds up nobody; return the bytes."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of files and connections. A closed store cannot be used again."""
 
@@ -257,6 +286,12 @@ class Store(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def refuse_pruned(info: RunInfo) -> None:
+    """Raise ``RunPruned`` if the run was pruned."""
+    if info.pruned is not None:
+        raise pruned_error(info.run_id, info.status, info.pruned)
 
 
 def due_after(event: Event) -> int | None:

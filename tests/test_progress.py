@@ -99,6 +99,47 @@ def test_a_handle_in_another_process_keeps_up(tmp_path: Path) -> None:
         assert handle.progress().status == "succeeded"
 
 
+def test_a_map_grows_while_its_source_is_read(store: Store) -> None:
+    """Its members so far are counted; no time is promised before all are known."""
+    seen: list[Progress] = []
+
+    def body(n: int) -> int:
+        if n in (10, 4_990):
+            seen.append(open_run("r", store=store).progress())
+        if n == 20:
+            raise ValueError("no 20")
+        return n
+
+    wf = Workflow("w", store=store)
+    wf.add(task("member")(body).map(range(5_000), name="all").with_execution(policy="best_effort", max_concurrent=1))
+    run = wf.start(run_id="r")
+    early, late = seen
+    assert early.growing
+    assert early.groups[0].growing
+    assert early.total == early.groups[0].total < 5_000
+    assert early.left is None
+    assert [one.id for one in early.slowest] == ["all/10"]
+    assert (late.growing, late.total, late.groups[0].total, late.groups[0].done) == (False, 5_000, 5_000, 4_990)
+    assert [one.id for one in late.failures] == ["all/20"]
+    assert line(early).startswith(f"10 of {early.total:,}+ done")
+    end = run.progress()
+    assert (end.growing, end.done, end.groups[0].succeeded) == (False, 5_000, 4_999)
+
+
+def test_a_run_that_has_ended_does_not_grow(store: Store) -> None:
+    """Nothing reads a map's source any more, although it was never read to its end."""
+
+    @task
+    def source() -> list[int]:
+        raise ValueError("nothing")
+
+    member = task("member")(lambda n: n)
+    wf = Workflow("w", store=store)
+    wf.add(source >> member.map(source, name="all"))
+    now = wf.start(run_id="r").progress()
+    assert (now.status, now.growing, now.total, now.failed) == ("failed", False, 1, 1)
+
+
 def test_a_suspended_run_waits(store: Store) -> None:
     """It says so, and promises nothing."""
 

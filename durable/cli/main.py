@@ -15,8 +15,8 @@ from durable._version import __version__
 from durable.cli import exits
 
 COMMANDS = (
-    "run", "resume", "runs", "show", "log", "plan", "waiting", "answer", "signal", "fork", "verify", "cancel",
-    "terminate",
+    "run", "resume", "runs", "show", "log", "plan", "waiting", "answer", "signal", "fork", "verify", "prune",
+    "cancel", "terminate",
 )  # fmt: skip
 """Names of the commands; each is the ``command`` of the module that has its name."""
 

@@ -10,6 +10,7 @@ from durable.cli import exits
 from durable.cli.options import json_option, store_option, verbose_option
 
 if TYPE_CHECKING:
+    from durable.core.sizes import Sizes
     from durable.store import RunInfo
 
 STATUSES = ("running", "interrupted", "suspended", "succeeded", "failed", "cancelled")
@@ -19,15 +20,17 @@ STATUSES = ("running", "interrupted", "suspended", "succeeded", "failed", "cance
 @click.option("--status", type=click.Choice(STATUSES), help="Only runs of this status.")
 @click.option("--workflow", metavar="NAME", help="Only runs of this workflow.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@click.option("--sizes", is_flag=True, help="Measure what each run takes; reads their logs.")
 @store_option
 @json_option
 @verbose_option
-def command(status: str | None, workflow: str | None, limit: int, store: str | None, as_json: bool) -> int:
+def command(status: str | None, workflow: str | None, limit: int, sizes: bool, store: str | None, as_json: bool) -> int:
     """List runs, newest first. A run that nobody drives although it has not ended is interrupted.
 
     \b
     durable runs
     durable runs --status failed --workflow nightly
+    durable runs --sizes
     durable runs --json --limit 0
     """
     from durable.cli.render import note, print_json
@@ -36,33 +39,50 @@ def command(status: str | None, workflow: str | None, limit: int, store: str | N
     try:
         with existing_store(store) as opened:
             found = list(opened.runs(status=status, workflow=workflow, limit=limit + 1 if limit else None))
+            shown = found[:limit] if limit else found
+            measured = [opened.sizes(info.run_id) for info in shown] if sizes else None
             now = opened.clock.now()
     except NothingYet as nothing:
-        found, now = [], 0
+        found, shown, measured, now = [], [], None, 0
         note(nothing.message)
-    shown = found[:limit] if limit else found
     if as_json:
-        print_json([_document(info) for info in shown])
+        print_json(_documents(shown, measured))
     elif shown:
-        _print(shown, now)
+        _print(shown, measured, now)
     if len(shown) < len(found):
         note(f"the newest {limit} are shown; --limit 0 shows all")
     return exits.OK
 
 
-def _print(found: list[RunInfo], now: int) -> None:
+def _print(found: list[RunInfo], measured: list[Sizes] | None, now: int) -> None:
     from durable.cli.render import is_terminal, print_table
-    from durable.cli.words import ago, local_time
+    from durable.cli.words import ago, local_time, sized
 
     def when(time: int) -> str:
         return ago(now - time) if is_terminal() else local_time(time)
 
-    def row(info: RunInfo) -> tuple[str, ...]:
-        times = when(info.created), when(info.updated)
-        return info.run_id, info.workflow, info.shown_status, *times, f"{info.seq}", info.file or ""
+    def row(info: RunInfo) -> list[str]:
+        status = info.shown_status if info.pruned is None else f"{info.status}, pruned"
+        return [info.run_id, info.workflow, status, when(info.created), when(info.updated), f"{info.seq}"]
 
-    heads = ("run", "workflow", "status", "started", "last event", "events", "file")
-    print_table(heads, [row(info) for info in found])
+    heads = ["run", "workflow", "status", "started", "last event", "events"]
+    rows = [row(info) for info in found]
+    if measured is not None:
+        heads.append("size")
+        for cells, sizes in zip(rows, measured, strict=True):
+            cells.append(sized(sizes.total))
+    for cells, info in zip(rows, found, strict=True):
+        cells.append(info.file or "")
+    print_table([*heads, "file"], rows)
+
+
+def _documents(found: list[RunInfo], measured: list[Sizes] | None) -> list[dict[str, Any]]:
+    from durable.cli.space import space_document
+
+    documents = [_document(info) for info in found]
+    for document, sizes in zip(documents, measured or (), strict=False):
+        document["space"] = space_document(sizes)
+    return documents
 
 
 def _document(info: RunInfo) -> dict[str, Any]:
@@ -78,4 +98,5 @@ def _document(info: RunInfo) -> dict[str, Any]:
         "events": info.seq,
         "file": info.file,
         "input": info.input,
+        "pruned": utc_time(info.pruned.time) if info.pruned is not None else None,
     }

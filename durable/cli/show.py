@@ -29,7 +29,7 @@ _STATUSES = (
 @json_option
 @verbose_option
 def command(run_id: str, task_id: str | None, status: str | None, limit: int, store: str | None, as_json: bool) -> int:
-    """Show RUN: its status, its tasks with attempts, time, error and result, its groups and its channel.
+    """Show RUN: its status, its tasks with attempts, time, error and result, its groups, its channel, its size.
 
     Of a long run, tasks that need attention are shown first; --json shows all. No user code is imported.
 
@@ -43,11 +43,25 @@ def command(run_id: str, task_id: str | None, status: str | None, limit: int, st
 
     with existing_store(store) as opened:
         run = open_run(run_id, opened)
-        if task_id is not None:
+        if run.info.pruned is not None and task_id is None:
+            _show_pruned(run, as_json)
+        elif task_id is not None:
             _show_one(run, task_id, as_json)
         else:
             _show_all(run, status, limit, as_json)
     return exits.OK
+
+
+def _show_pruned(run: Run, as_json: bool) -> None:
+    from durable.cli.render import print_json, printable, say
+    from durable.cli.space import pruned_document, pruned_lines
+
+    if as_json:
+        print_json(pruned_document(run.info))
+        return
+    say(_headline(run))
+    for line in pruned_lines(run.info):
+        say(printable(line))
 
 
 def _show_one(run: Run, task_id: str, as_json: bool) -> None:
@@ -120,6 +134,7 @@ def _about(item: Subject) -> str:
 
 def _summary(run: Run) -> dict[str, Any]:
     from durable.cli.ended import error_line, task_counts
+    from durable.cli.space import space_document
     from durable.cli.words import utc_time
 
     state, info = run.load_state(), run.info
@@ -140,6 +155,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "progress": run.progress(),
         "channel": sorted(state.channel),
         "metadata": sorted(state.metadata),
+        "space": space_document(run.sizes()),
     }
     if info.shown_status in ("interrupted", "failed"):
         document["resume"] = run.resume_command()
@@ -147,12 +163,12 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _print_summary(run: Run) -> None:
-    from durable.cli.render import COLOURS, coloured, printable, say
+    from durable.cli.render import printable, say
+    from durable.cli.space import space_line
     from durable.cli.words import lasted, local_time
 
     info, summary = run.info, _summary(run)
-    status = coloured(info.shown_status, COLOURS.get(info.shown_status))
-    say(f"run {coloured(run.run_id, bold=True)} of {info.workflow}: {status}")
+    say(_headline(run))
     lease = run.store.lease(run.run_id)
     counts = {name: count for name, count in summary["counts"].items() if name != "total"}
     tasks = ", ".join(f"{count:,} {name}" for name, count in counts.items())
@@ -166,6 +182,7 @@ def _print_summary(run: Run) -> None:
         "tasks": f"{summary['counts']['total']:,}: {tasks}",
         **_progress_lines(summary["progress"]),
         "channel": channel,
+        "space": space_line(run.sizes()),
         "resume": summary.get("resume"),
     }
     for name, text in lines.items():
@@ -180,3 +197,11 @@ def _progress_lines(now: Progress) -> dict[str, str]:
     if now.status != "running":
         return {}
     return {"speed": speed(now), "running": slowest(now)}
+
+
+def _headline(run: Run) -> str:
+    from durable.cli.render import COLOURS, coloured
+
+    info = run.info
+    status = coloured(info.shown_status, COLOURS.get(info.shown_status))
+    return f"run {coloured(run.run_id, bold=True)} of {info.workflow}: {status}"

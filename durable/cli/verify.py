@@ -58,9 +58,19 @@ def command(run_id: str | None, store: str | None, as_json: bool) -> int:
 
 def _check(store: Store, run_id: str | None, quiet: bool) -> list[Finding]:
     from durable.cli.checking import check
+    from durable.cli.render import note
+    from durable.cli.words import counted as counted_words
     from durable.run import open_run
+    from durable.store import refuse_pruned
 
-    ids = [open_run(run_id, store).run_id] if run_id is not None else [info.run_id for info in store.runs()]
+    if run_id is not None:
+        infos = [open_run(run_id, store).info]
+        refuse_pruned(infos[0])
+    else:
+        infos = list(store.runs())
+    ids = [info.run_id for info in infos if info.pruned is None]
+    if len(ids) < len(infos) and not quiet:
+        note(f"{counted_words(len(infos) - len(ids), 'pruned run')} left out: there is nothing to check")
     with _counting(ids, quiet=quiet) as counted:
         return [check(store, name) for name in counted]
 

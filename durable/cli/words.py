@@ -12,6 +12,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def sized(count: int) -> str:
+    """Return a number of bytes: ``17 bytes``, ``3.4 KB``, ``2.0 GB``; a KB has 1,000 bytes."""
+    if count < 1000:
+        return counted(count, "byte")
+    for unit, size in (("KB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count < 999.95 * size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e9:,.1f} GB"
+
+
 def ago(microseconds: int) -> str:
     """Say how long something took that lasted so many microseconds until now: ``3 minutes ago``."""
     seconds = microseconds // 1_000_000

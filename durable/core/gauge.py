@@ -6,9 +6,9 @@ of the log only the errors that it shows, through a function that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from heapq import nlargest, nsmallest
-from itertools import compress
+from itertools import chain, compress
 
 import msgspec
 
@@ -18,6 +18,7 @@ from durable.core.progress import FailedTask, GroupProgress, Progress, RunningTa
 from durable.core.state import RunState
 from durable.core.transitions import (
     CANCELLED,
+    ENDED,
     FAILED,
     INTERRUPTED,
     PENDING,
@@ -43,12 +44,18 @@ _BAD = (FAILED, TIMED_OUT, CANCELLED)
 _AT_WORK = (RUNNING, WAITING, SUSPENDED)
 
 
-def growing(graph: Graph, group: int | None = None) -> bool:
-    """Whether tasks are still being added: members to a group, or to any group."""
-    maps = graph.expansions.by_group
-    if group is not None:
-        return group in maps and not maps[group].complete
-    return any(not expansion.complete for expansion in list(maps.values()))
+def growing(state: RunState, nodes: bytes, group: int | None = None) -> bool:
+    """Whether tasks are still being added: members to a group, or to any group.
+
+    Args:
+        state: the run's; nodes: the status of each node.
+        group: the group; None for any.
+    """
+    if state.status in ENDED:
+        return False
+    maps = state.graph.expansions.by_group
+    asked = list(maps) if group is None else [group] if group in maps else []
+    return any(not maps[one].complete and nodes[one] not in ENDED for one in asked if one < len(nodes))
 
 
 class Gauge:
@@ -85,7 +92,7 @@ class Gauge:
         nodes = bytes(state.nodes)  # a copy: looking at the bytes themselves would keep the driver from adding to them
         groups = [group for group in list(graph.members) if group < len(nodes)]
         tasks = _counted(nodes, bytes(nodes[group] for group in groups), driven)
-        grows, shown = growing(graph), _chosen(nodes, groups)
+        grows, shown = growing(state, nodes), _chosen(nodes, groups)
         for kept in (self._paces, self._members):
             for group in kept.keys() - shown:
                 del kept[group]
@@ -107,9 +114,9 @@ class Gauge:
     def _group(self, state: RunState, nodes: bytes, group: int, now: int, driven: bool) -> GroupProgress:
         graph, running = state.graph, nodes[group] == RUNNING
         members = self._members.setdefault(group, _Members())
-        members.look(graph.members[group])
+        members.look(graph, group)
         found = _counted(members.statuses(nodes), b"", driven)
-        rate, grows = None, growing(graph, group)
+        rate, grows = None, growing(state, nodes, group)
         if running:
             began = max(state.drive_began, state.started[group])
             pace = self._paces.setdefault(group, Pace())
@@ -188,36 +195,46 @@ class _Members:
 
     def __init__(self) -> None:
         self._looked = 0
-        self._lines: Sequence[list[int]] | None = None
-        self.ends: range | list[int] = range(0)
+        self._ranges: list[range] = []
+        self._lines: list[list[int]] = []
 
-    def look(self, lines: Sequence[list[int]]) -> None:
+    def look(self, graph: Graph, group: int) -> None:
         """Take note of members that have come."""
-        come, known = lines[self._looked :], self.ends
-        self._looked += len(come)
-        self._lines = lines
-        if not come:
-            return
-        ends = [line[-1] for line in come]
-        together = range(ends[0], ends[0] + len(ends))
-        begins = not known or (isinstance(known, range) and known.stop == together.start)
-        if begins and sum(map(len, come)) == len(come) and ends == list(together):
-            self.ends = range(known[0] if known else together.start, together.stop)
-        else:
-            self.ends = [*known, *ends]
+        expansion = graph.expansions.by_group.get(group)
+        if expansion is not None:
+            come = expansion.batches[self._looked :]
+            self._looked += len(come)
+            for batch in come:
+                self._add(batch.nodes)
+        elif not self._looked:
+            lines = list(graph.members[group])
+            self._looked = len(lines)
+            if sum(map(len, lines)) > len(lines):
+                self._lines = lines
+                return
+            ends = list(chain.from_iterable(lines))
+            together = range(ends[0], ends[0] + len(ends)) if ends else range(0)
+            for found in [together] if ends == list(together) else [range(end, end + 1) for end in ends]:
+                self._add(found)
 
     def statuses(self, nodes: bytes) -> bytes:
         """The status of each member."""
-        if isinstance(self.ends, range):  # as it is with nearly all large groups
-            return nodes[self.ends.start : self.ends.stop]
-        assert self._lines is not None
-        return bytes(_status([nodes[node] for node in line]) for line in self._lines[: self._looked])
+        if self._lines:
+            return bytes(_status([nodes[node] for node in line]) for line in self._lines)
+        return b"".join([nodes[found.start : found.stop] for found in self._ranges])
 
     def ended(self, state: RunState, nodes: bytes) -> Iterable[int]:
         """When each member ended that ran to its end."""
-        if isinstance(self.ends, range):
-            return compress(state.ended[self.ends.start : self.ends.stop], self.statuses(nodes).translate(_RAN))
-        return [state.ended[node] for node in self.ends if _RAN[nodes[node]]]
+        found = [*self._ranges, *(range(line[-1], line[-1] + 1) for line in self._lines)]
+        for few in found:
+            ran = nodes[few.start : few.stop].translate(_RAN)
+            yield from compress(state.ended[few.start : few.stop], ran)
+
+    def _add(self, nodes: range) -> None:
+        """Members that stand together, as those of nearly all large groups do, are one range."""
+        if self._ranges and self._ranges[-1].stop == nodes.start:
+            nodes = range(self._ranges.pop().start, nodes.stop)
+        self._ranges.append(nodes)
 
 
 def _status(line: list[int]) -> int:

@@ -184,6 +184,11 @@ class Attempt:
         self._failed(error)
         self._finish()
 
+    def _finish(self) -> None:
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
+
     def make_context(self) -> TaskExecutionContext:
         """Return the attempt's context, made when it is first asked for."""
         if self.context is None:

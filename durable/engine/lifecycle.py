@@ -34,7 +34,7 @@ from durable.errors import DefinitionError, DivergenceError, DurableError, RunAl
 from durable.executor import Executor, LoopExecutor
 from durable.messages import CANCEL, TERMINATE, make_message
 from durable.payloads import Payload
-from durable.store import Lease, Message, RunInfo, Store
+from durable.store import Lease, Message, RunInfo, Store, refuse_pruned
 
 _ENDS_AS = {CANCEL: "RunCancelled", TERMINATE: "RunSucceeded"}
 
@@ -325,8 +325,9 @@ def _was_rejudged(store: Store, run_id: str, described: Any) -> bool:
 
 
 def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Write]) -> None:
-    """Refuse to mix a run with another workflow or another input."""
+    """Refuse to mix a run with another workflow or another input, and to do a pruned one's work again."""
     check_workflow(info, request.workflow)
+    refuse_pruned(info)
     if not is_input_of(store, info, request.initial, writes):
         raise RunConflict(
             "the run was begun with another input",

@@ -17,7 +17,7 @@ from durable.core.state import ReadGraph, RunState
 from durable.definition.recipes import decode_fragment
 from durable.errors import LogCorrupt, RunNotFound
 from durable.payloads import Payload, decode_raw, encode_raw
-from durable.store import Checkpoint, Store
+from durable.store import Checkpoint, Store, refuse_pruned
 
 if TYPE_CHECKING:
     from durable.definition.compile import Compiled
@@ -80,12 +80,15 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True, code: Compi
 
     Raises:
         RunNotFound: there is no such run.
+        RunPruned: its events are gone.
         LogCorrupt: the log is damaged; the message names where.
     """
     info = store.run(run_id)
+    if info is not None:
+        refuse_pruned(info)
     reader = GraphReader(code) if code is not None else None
+    until = info.seq if info is not None else 0
     with collections_paused():
-        until = info.seq if info is not None else 0
         state = _folded(store, run_id, use_checkpoints, until, reader or read_graph)
     if reader is not None:
         reader.settle(state)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from durable.testing import store_laws_leases, store_laws_log, store_laws_runs
+from durable.testing import store_laws_leases, store_laws_log, store_laws_pruning, store_laws_runs
 from durable.testing.store_bench import Bench, Factory, Reopen
 
 
@@ -61,7 +61,9 @@ class StoreLaw:
 
 
 STORE_LAWS: list[StoreLaw] = [
-    StoreLaw(law) for law in (*store_laws_log.LAWS, *store_laws_runs.LAWS, *store_laws_leases.LAWS)
+    StoreLaw(law)
+    for laws in (store_laws_log, store_laws_runs, store_laws_leases, store_laws_pruning)
+    for law in laws.LAWS
 ]
 """Every law, each to be called with a factory."""
 

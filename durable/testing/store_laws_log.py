@@ -79,6 +79,27 @@ def large_payloads_are_kept(bench: Bench) -> None:
     same([len(event.payload or b"") for event in log_of(bench.store)], [0, *sizes], "sizes of the payloads")
 
 
+def equal_payloads_come_back_identical(bench: Bench) -> None:
+    """However a store keeps payloads that are equal, or look alike, each comes back byte for byte."""
+    large = b'{"rows": [' + b", ".join(b'"\xc3\xa9 row"' for _ in range(500)) + b"]}"
+    same_again = [("json", large), ("raw", large), ("json", large[:-1]), ("pickle", bytes(range(256)) * 8)] * 3
+    alike = [
+        ("json", b'{"path": "src/%d.py", "lines": %d, "status": "ok", "seconds": 0.25}' % (n, n)) for n in range(700)
+    ]
+    appended: dict[str, list[Event]] = {}
+    for run_id in ("run", "other"):
+        lease = bench.new_run(run_id)
+        payloads = [*same_again, *alike * 8, *same_again]
+        events = [Event(seq, 0, "TaskSucceeded", "t", 1, None, *payload) for seq, payload in enumerate(payloads, 2)]
+        for at in range(0, len(events), 100):
+            bench.store.append(run_id, events[at : at + 100], at + 1, lease.token)
+        appended[run_id] = events
+    for run_id, events in appended.items():
+        same(log_of(bench.store, run_id)[1:] == events, True, f"whether the verified log of {run_id} is as appended")
+        some = events[:: len(events) // 7]
+        same([bench.store.event(run_id, one.seq) for one in some], some, "events read one by one")
+
+
 def wrong_expected_seq_is_refused(bench: Bench) -> None:
     """An append that does not follow the log's end is refused whole, and the store stays usable."""
     lease = bench.new_run()
@@ -228,6 +249,7 @@ LAWS: list[Callable[[Bench], None]] = [
     ranges_are_exact,
     long_logs_are_dense,
     large_payloads_are_kept,
+    equal_payloads_come_back_identical,
     wrong_expected_seq_is_refused,
     misnumbered_events_are_refused,
     logs_begin_with_run_created,

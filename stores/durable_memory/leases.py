@@ -67,6 +67,13 @@ class LeaseTable:
         if held is not None and held.token == lease.token and held.holder is holder:
             held.owner = held.holder = None
 
+    def revoke(self, run_id: str) -> None:
+        """Make the token of a lease that is over good for nothing."""
+        held = self._leases.get(run_id)
+        if held is not None:
+            held.token += 1
+            held.owner = held.holder = None
+
     def check(self, run_id: str, token: int) -> None:
         """Raise ``LeaseLost`` unless the token is that of the present lease."""
         held = self._leases.get(run_id)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import RLock
 
 from durable.clock import Clock
 from durable.core.digest import START, chain
 from durable.core.events import Event
-from durable.core.transitions import RUN_STATUS_AFTER
-from durable.errors import RunNotFound, StoreError, VersionConflict
+from durable.core.sizes import Pruned, Sizes, pruned_error
+from durable.core.transitions import RUN_ENDS, RUN_STATUS_AFTER
+from durable.errors import RunAlreadyDriven, RunNotEnded, RunNotFound, StoreError, VersionConflict
 from durable.store import LEASE_SECONDS, Checkpoint, Lease, LeaseInfo, Message, RunInfo, Store, check_run_id, due_after
 from durable_memory.leases import LeaseTable
 
 _KEPT_CHECKPOINTS = 2
+_EVENT_BYTES = 32  # of an event, beside its texts
 
 
 class _Run:
@@ -31,6 +33,8 @@ class _Run:
         self.checkpoints: list[Checkpoint] = []
         self.inbox: dict[str, Message] = {}
         self.sent: set[str] = set()
+        self.created = created.time
+        self.pruned: Pruned | None = None
 
 
 class Shelf:
@@ -82,7 +86,7 @@ class MemoryStore(Store):
 
     def read(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[Event]:
         """Yield events; see ``Store.read``."""
-        run = self._open().runs.get(run_id)
+        run = _unpruned(self._open(), run_id)
         if run is not None:
             # A log only grows, so the slice is as good as a lock; after and until are positions in it.
             yield from run.events[max(after, 0) : None if until is None else max(until, 0)]
@@ -96,7 +100,7 @@ class MemoryStore(Store):
 
     def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield the digests of appends; see ``Store.digests``."""
-        run = self._open().runs.get(run_id)
+        run = _unpruned(self._open(), run_id)
         if run is not None:
             yield from [one for one in list(run.digests) if one[0] > after and (until is None or one[0] <= until)]
 
@@ -146,6 +150,7 @@ class MemoryStore(Store):
         check_run_id(run_id)
         shelf = self._open()
         with shelf.lock:
+            _unpruned(shelf, run_id)
             return shelf.leases.acquire(run_id, owner, self, self.clock, seconds)
 
     def renew(self, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
@@ -184,6 +189,45 @@ class MemoryStore(Store):
             run = shelf.runs.get(run_id)
             return list(run.inbox.values()) if run is not None else []
 
+    def sizes(self, run_id: str) -> Sizes:
+        """Return what a run takes, as if nothing were shared; see ``Store.sizes``."""
+        shelf = self._open()
+        with shelf.lock:
+            run = _there(shelf, run_id)
+            log, payloads = 0, dict[str, int]()
+            for event in run.events:
+                log += _EVENT_BYTES + len(event.type) + len(event.task_id or "") + len(event.data or "")
+                if event.payload:
+                    payloads[event.type] = payloads.get(event.type, 0) + len(event.payload)
+            checkpoints = sum(len(one.state) for one in run.checkpoints)
+            messages = sum(len(one.id) + len(one.data) for one in run.inbox.values())
+            return Sizes(len(run.events), log, payloads, 0, checkpoints, messages)
+
+    def prune(self, run_id: str, tasks: Mapping[str, int]) -> Pruned:
+        """Delete what a run has recorded, and keep a summary; see ``Store.prune``."""
+        shelf = self._open()
+        with shelf.lock:
+            run, lease = _there(shelf, run_id), shelf.leases.info(run_id, self.clock)
+            if run.pruned is None:
+                if lease is not None and lease.alive:
+                    raise RunAlreadyDriven("somebody drives this run; it is not pruned", run_id=run_id)
+                if run.status not in RUN_ENDS.values():
+                    raise RunNotEnded(
+                        f"the run is {run.status}; only runs that have ended are pruned",
+                        run_id=run_id,
+                        hint="Resume it, or cancel it first",
+                    )
+                last, freed = run.events[-1], self.sizes(run_id).own
+                run.pruned = Pruned(self.clock.now(), last.time, last.seq, dict(tasks), freed)
+                run.events, run.digests, run.checkpoints, run.inbox = [], [], [], {}
+                shelf.leases.revoke(run_id)
+            return run.pruned
+
+    def reclaim(self) -> int:
+        """Do nothing: memory is given back as it is."""
+        self._open()
+        return 0
+
     def close(self) -> None:
         """Let go of the data; its leases count as those of a process that is gone."""
         shelf, self._shelf = self._shelf, None
@@ -199,27 +243,42 @@ class MemoryStore(Store):
     def _info(self, shelf: Shelf, run_id: str) -> RunInfo:
         run = shelf.runs[run_id]
         lease = shelf.leases.info(run_id, self.clock)
-        first, last = run.events[0], run.events[-1]
+        pruned = run.pruned
+        updated, seq = (run.events[-1].time, run.events[-1].seq) if pruned is None else (pruned.ended, pruned.events)
         return RunInfo(
             run_id,
             run.workflow,
             run.status,
-            first.time,
-            last.time,
-            last.seq,
+            run.created,
+            updated,
+            seq,
             driven=lease is not None and lease.alive,
             file=run.file,
             input=run.input,
             due=run.due,
             messages=bool(run.inbox),
+            pruned=pruned,
         )
 
 
-def _known(shelf: Shelf, run_id: str) -> _Run:
+def _unpruned(shelf: Shelf, run_id: str) -> _Run | None:
+    """Return the run, if there is one. Raises ``RunPruned`` when it was pruned."""
+    run = shelf.runs.get(run_id)
+    if run is not None and run.pruned is not None:
+        raise pruned_error(run_id, run.status, run.pruned)
+    return run
+
+
+def _there(shelf: Shelf, run_id: str) -> _Run:
     run = shelf.runs.get(run_id)
     if run is None:
         raise RunNotFound("there is no such run", run_id=run_id, hint="See durable runs")
     return run
+
+
+def _known(shelf: Shelf, run_id: str) -> _Run:
+    _unpruned(shelf, run_id)
+    return _there(shelf, run_id)
 
 
 def _new_run(run_id: str, first: Event) -> _Run:

@@ -19,7 +19,8 @@ def open_store(url: str, clock: Clock | None = None) -> SQLiteStore:
     Args:
         url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, percent-encoded where needed. Options:
             ``synchronous=full`` (default) or ``normal`` (loses acknowledged events on power loss);
-            ``timeout=`` seconds to wait for another writer, 60 by default.
+            ``timeout=`` seconds to wait for another writer, 60 by default; ``dictionary=off`` keeps small
+            values readable in plain SQL, however many there are.
         clock: time for leases; None for the system's.
 
     Raises:

@@ -13,6 +13,13 @@ from durable.errors import StoreError
 SYNCHRONOUS = ("full", "normal")
 TIMEOUT = 60.0
 
+_SWITCH = {"on": True, "off": False}
+_ALLOWED = {
+    "synchronous": "full or normal",
+    "timeout": "a number of seconds, 0 or more",
+    "dictionary": "on or off",
+}
+
 
 class Address(msgspec.Struct, frozen=True):
     """A database file and its options.
@@ -21,11 +28,13 @@ class Address(msgspec.Struct, frozen=True):
         path: the file, absolute.
         synchronous: "full" (survives power loss) or "normal" (survives a crash of the process only).
         timeout: seconds to wait for another writer.
+        dictionary: whether small payloads may be compressed with a dictionary, which plain SQL cannot read.
     """
 
     path: Path
     synchronous: str = "full"
     timeout: float = TIMEOUT
+    dictionary: bool = True
 
     def beside(self, suffix: str) -> str:
         """Return the path of a file that stands next to the database."""
@@ -60,11 +69,12 @@ def _with_options(address: Address, url: str, query: str) -> Address:
             address = msgspec.structs.replace(address, synchronous=value.lower())
         elif name == "timeout" and _is_seconds(value):
             address = msgspec.structs.replace(address, timeout=float(value))
-        elif name in ("synchronous", "timeout"):
-            allowed = "full or normal" if name == "synchronous" else "a number of seconds, 0 or more"
-            raise StoreError(f"{name}={value} is not possible in {url!r}", hint=f"Use {allowed}")
+        elif name == "dictionary" and value.lower() in _SWITCH:
+            address = msgspec.structs.replace(address, dictionary=_SWITCH[value.lower()])
+        elif name in _ALLOWED:
+            raise StoreError(f"{name}={value} is not possible in {url!r}", hint=f"Use {_ALLOWED[name]}")
         else:
-            raise StoreError(f"the option {name!r} in {url!r} is not known", hint="Known: synchronous, timeout")
+            raise StoreError(f"the option {name!r} in {url!r} is not known", hint=f"Known: {', '.join(_ALLOWED)}")
     return address
 
 

@@ -6,7 +6,7 @@ import sqlite3
 
 from durable.errors import RunNotFound
 from durable.store import Checkpoint, Message
-from durable_sqlite.part import Part, lease_lost
+from durable_sqlite.part import Part, lease_lost, refuse_pruned
 
 _KEPT = 2
 _KEY = "(SELECT run FROM runs WHERE run_id = ?)"
@@ -58,7 +58,8 @@ class Inbox(Part):
 
 
 def _key(connection: sqlite3.Connection, run_id: str) -> int:
-    row = connection.execute("SELECT run FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    row = connection.execute("SELECT run FROM runs WHERE run_id = ? AND pruned IS NULL", (run_id,)).fetchone()
     if row is None:
+        refuse_pruned(connection, run_id)
         raise RunNotFound("there is no such run", run_id=run_id, hint="See durable runs")
     return int(row[0])

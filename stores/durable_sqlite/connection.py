@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import RLock
 from types import TracebackType
 from typing import Any, NoReturn
@@ -49,17 +49,26 @@ class Link:
         self.closed = False
         self.heads: dict[str, Head] = {}
         self.ahead: Ahead | None = None
+        self.fault: StoreError | None = None
+        self._prepare: list[Callable[[sqlite3.Connection], None]] = []
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor
         self._place: Place | None = None
+        self._older = False
         self._identity: tuple[int, int] | None = None
         with self.lock:
             self.connection()
         forking.watch(self)
 
+    def when_opened(self, give: Callable[[sqlite3.Connection], None]) -> None:
+        """Have something given to the connection, now and whenever it is opened anew."""
+        with self.lock:
+            self._prepare.append(give)
+            give(self.connection())
+
     def connection(self) -> sqlite3.Connection:
         """Return the connection, opened if need be. The caller holds the lock."""
-        if self._connection is not None and (self._place is None or not self._place.changed()):
+        if self._connection is not None and (self._place is None or not self._is_outdated(self._connection)):
             return self._connection
         if self.closed:
             raise StoreError(f"the store {self.address.path} was closed", hint="Open it again")
@@ -97,6 +106,10 @@ class Link:
             try:
                 return connection.execute(query, values).fetchall()
             except sqlite3.Error as error:
+                fault, self.fault = self.fault, None  # what a function of ours has found, called by SQLite
+                if fault is not None:
+                    fault.run_id = run_id
+                    raise fault from None
                 raise translate(error, self.address.path, run_id) from error
 
     def write_once(self, query: str, values: Sequence[object]) -> int:
@@ -192,16 +205,27 @@ class Link:
             connection.execute(f"PRAGMA synchronous = {self.address.synchronous.upper()}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT[self.address.synchronous]}")
         version = schema.version_of(connection, self.address.path)
-        if version and self._place is not None and version < schema.VERSION:
-            schema.complete(connection)
+        self._older = bool(version) and self._place is not None and version < schema.VERSION
+        if self._older:
+            schema.complete(connection, version)
         elif version < schema.VERSION:
             self.check_writable()
             self._make_schema(connection)
         self._identity = _identity(self.address)
+        for give in self._prepare:
+            give(connection)
+
+    def _is_outdated(self, connection: sqlite3.Connection) -> bool:
+        """Return whether a connection that only reads must be opened anew: the file, or its schema, was changed."""
+        assert self._place is not None
+        return self._place.changed() or (
+            self._older and schema.version_of(connection, self.address.path) == schema.VERSION
+        )
 
     def _make_schema(self, connection: sqlite3.Connection) -> None:
         self.gate.acquire()
         try:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded by an empty database only
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
             if not schema.is_current(connection, self.address.path):

@@ -15,7 +15,7 @@ from typing import Any
 from durable.errors import RunAlreadyDriven
 from durable.store import LEASE_SECONDS, Lease, LeaseInfo, check_run_id
 from durable_sqlite.drives import HOST
-from durable_sqlite.part import Part, lease_lost
+from durable_sqlite.part import Part, lease_lost, refuse_pruned
 
 _SELECT = "SELECT token, owner, pid, host, expires, expires_monotonic, file FROM leases WHERE run_id = ?"
 _FREE = (0, None, None, None, None, None, None)
@@ -41,6 +41,7 @@ class Leases(Part):
         try:
             with self._link.writing as connection:
                 self._link.check_place()
+                refuse_pruned(connection, run_id)
                 row = connection.execute(_SELECT, (run_id,)).fetchone() or _FREE
                 took_over = self._judge(run_id, row)
                 self._link.heads.pop(run_id, None)

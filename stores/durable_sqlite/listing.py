@@ -7,13 +7,14 @@ from typing import Any
 
 from durable.store import RunInfo
 from durable_sqlite.leases import Leases
+from durable_sqlite.part import pruned_of
 
 _CHUNK = 256
 _LAST = 2**63 - 1
 
 _RUNS = """SELECT r.run, r.run_id, r.workflow, r.status, r.created, e.time, e.seq, r.file, r.input,
   r.due, EXISTS (SELECT 1 FROM inbox i WHERE i.run = r.run AND i.consumed IS NULL),
-  l.host, l.expires, l.expires_monotonic, l.file
+  r.pruned, r.summary, l.host, l.expires, l.expires_monotonic, l.file
 FROM runs r
 LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
 LEFT JOIN leases l ON l.run_id = r.run_id AND l.owner IS NOT NULL
@@ -48,7 +49,10 @@ class Listing(Leases):
             before = rows[-1][0]
 
     def _info(self, row: tuple[Any, ...]) -> RunInfo:
-        _, run_id, workflow, status, created, updated, seq, file, digest, due, messages, *lease = row
+        _, run_id, workflow, status, created, updated, seq, file, digest, due, messages, time, summary, *lease = row
+        pruned = None if time is None else pruned_of(time, summary)
+        if pruned is not None:
+            updated, seq = pruned.ended, pruned.events
         return RunInfo(
             run_id,
             workflow,
@@ -61,6 +65,7 @@ class Listing(Leases):
             input=digest,
             due=due,
             messages=bool(messages),
+            pruned=pruned,
         )
 
 

@@ -18,12 +18,18 @@ from durable.core.events import Event
 from durable.core.transitions import RUN_STATUS_AFTER
 from durable.errors import LogCorrupt, RunNotFound, StoreError, VersionConflict
 from durable.store import check_run_id, due_after
+from durable_sqlite import blobs
+from durable_sqlite.blobs import LARGE
 from durable_sqlite.connection import Head
-from durable_sqlite.part import Part, lease_lost
+from durable_sqlite.dictionaries import LONGEST, SHORTEST
+from durable_sqlite.part import KEY, Part, lease_lost, refuse_pruned
 
 Kept = tuple[str, int | None]
 """What the run's row keeps of its last run event: the status, and when a suspended run is due."""
 
+Row = tuple[Any, ...]
+
+_AT = 8  # where the payload stands in a row
 _END = 2**63 - 1
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 1 << 20
@@ -33,27 +39,31 @@ _HEAD = """SELECT r.run, e.seq, e.digest, r.status, r.due FROM leases l
 LEFT JOIN runs r ON r.run_id = l.run_id
 LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
 WHERE l.run_id = ? AND l.token = ? AND l.owner IS NOT NULL"""
+_INTO = "INSERT INTO events (run, seq, time, type, task_id, attempt, data, encoding, payload, digest"
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO events VALUES {_ROW}"
+_ROW_KEPT = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"{_INTO}) VALUES {_ROW}"
+# For rows of which one is compressed, or refers to a blob. The others need not name what they leave empty.
+_INSERT_KEPT = f"{_INTO}, blob, dictionary) VALUES {_ROW_KEPT}"
 # A few events in one statement, which is a transaction by itself and inserts nothing if the lease is not the
 # caller's. Where the log ends need not be read again: nobody appends without the lease, and a number that is
 # taken is refused by the primary key. (Reading events here would make SQLite copy the rows first.)
 _FEW = 4
-_INSERT_FEW = [
-    f"""INSERT INTO events SELECT * FROM (VALUES {", ".join([_ROW] * count)})
-WHERE EXISTS (SELECT 1 FROM leases WHERE run_id = ? AND token = ? AND owner IS NOT NULL)"""
-    for count in range(1, _FEW + 1)
+_HELD = "WHERE EXISTS (SELECT 1 FROM leases WHERE run_id = ? AND token = ? AND owner IS NOT NULL)"
+_INSERT_FEW = [f"{_INTO}) SELECT * FROM (VALUES {', '.join([_ROW] * n)}) {_HELD}" for n in range(1, _FEW + 1)]
+_INSERT_FEW_KEPT = [
+    f"{_INTO}, blob, dictionary) SELECT * FROM (VALUES {', '.join([_ROW_KEPT] * n)}) {_HELD}"
+    for n in range(1, _FEW + 1)
 ]
 _CREATE = "INSERT INTO runs (run_id, workflow, status, created, file, input) VALUES (?, ?, ?, ?, ?, ?)"
 _STATUS = "UPDATE runs SET status = ?, due = ? WHERE run = ?"
 _CONSUME = "UPDATE inbox SET consumed = ? WHERE run = ? AND id = ?"
-_COLUMNS = "seq, time, type, task_id, attempt, data, encoding, CAST(payload AS BLOB)"
-_READ = (
-    f"SELECT {_COLUMNS} FROM events WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
-    " AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-)
+_PAYLOAD = """CASE WHEN blob IS NOT NULL THEN (SELECT CAST(content AS BLOB) FROM blobs b WHERE b.blob = events.blob)
+WHEN dictionary IS NOT NULL THEN expand(payload, dictionary) ELSE CAST(payload AS BLOB) END"""
+_COLUMNS = f"seq, time, type, task_id, attempt, data, encoding, {_PAYLOAD}"
+_READ = f"SELECT {_COLUMNS} FROM events WHERE run = {KEY} AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 _DIGESTS = (
-    "SELECT seq, digest FROM events WHERE run = (SELECT run FROM runs WHERE run_id = ?)"
+    f"SELECT seq, digest FROM events WHERE run = {KEY}"
     " AND seq > ? AND seq <= ? AND digest IS NOT NULL ORDER BY seq LIMIT ?"
 )
 
@@ -78,8 +88,11 @@ class Log(Part):
                 raise _conflict(run_id, events, expected_seq, last)
             if not run:
                 run = _create(connection, run_id, events[0])
-            rows, digest, moved = _rows(run, run_id, events, before)
-            connection.executemany(_INSERT, rows)
+            rows, digest, moved, longest = _rows(run, run_id, events, before)
+            if longest >= SHORTEST and self._are_kept_apart(events, longest):
+                connection.executemany(_INSERT_KEPT, self._kept(rows, events, connection))
+            else:
+                connection.executemany(_INSERT, rows)
             if moved is not None:
                 status, due = RUN_STATUS_AFTER[moved.type], due_after(moved)
                 if (status, due) != kept:
@@ -95,16 +108,45 @@ class Log(Part):
         token, run, last, before = head
         if not events or events[0].seq != last + 1:
             return None
-        rows, digest, moved = _rows(run, run_id, events, before)
-        if moved is not None:
+        rows, digest, moved, longest = _rows(run, run_id, events, before)
+        if moved is not None or longest > LARGE:
             return None
+        statements = _INSERT_FEW
+        if longest >= SHORTEST and self._are_kept_apart(events, longest):
+            rows, statements = self._kept(rows, events, None), _INSERT_FEW_KEPT
         values = (*joined.from_iterable(rows), run_id, token)
         try:
-            if not self._link.write_once(_INSERT_FEW[len(rows) - 1], values):
+            if not self._link.write_once(statements[len(rows) - 1], values):
                 return None
         except sqlite3.IntegrityError:
             return None
         return token, run, last + len(rows), digest
+
+    def _are_kept_apart(self, events: Sequence[Event], longest: int) -> bool:
+        """Return whether any payload goes to ``blobs``, or a dictionary may compress it."""
+        dictionaries = self._dictionaries
+        if dictionaries.present is None:
+            dictionaries.watch(events)
+            return longest > LARGE
+        return True
+
+    def _kept(self, rows: list[Row], events: Sequence[Event], connection: sqlite3.Connection | None) -> list[Row]:
+        """Return the rows with their last two columns: large payloads go to ``blobs``, small ones are compressed."""
+        kept: list[Row] = []
+        shrink = self._dictionaries.shrink
+        for row, event in zip(rows, events, strict=True):
+            payload = event.payload
+            size = 0 if payload is None else len(payload)
+            blob = number = smaller = None
+            if payload is not None and SHORTEST <= size <= LONGEST:
+                number, smaller = shrink(payload)
+            elif size > LARGE and connection is not None:
+                blob = blobs.keep(connection, row[0], row[_AT])
+            if blob is None and number is None:
+                kept.append((*row, None, None))
+            else:
+                kept.append((*row[:_AT], smaller, row[-1], blob, number))
+        return kept
 
     def read(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[Event]:
         """Yield events; see ``Store.read``. The consumer may be as slow as it likes: nothing is held."""
@@ -118,11 +160,13 @@ class Log(Part):
             # Large payloads: few rows at a time, so that memory stays small.
             size = sum(len(row[7]) for row in rows if row[7] is not None)
             limit = min(limit * 4, _CHUNK_ROWS) if size < _CHUNK_BYTES else max(limit // 4, 1)
+        refuse_pruned(self._link, run_id)
 
     def event(self, run_id: str, seq: int) -> Event:
         """Return one event; see ``Store.event``."""
         for row in self._link.read(_READ, (run_id, seq - 1, seq, 1), run_id):
             return Event(*row)
+        refuse_pruned(self._link, run_id)
         raise RunNotFound("there is no such event", run_id=run_id, seq=seq, hint="See durable runs, durable log RUN")
 
     def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -133,6 +177,7 @@ class Log(Part):
             yield from rows
             if len(rows) < _CHUNK_ROWS:
                 return
+        refuse_pruned(self._link, run_id)
 
 
 def _head(connection: sqlite3.Connection, run_id: str, token: int) -> tuple[int, int, bytes, Kept]:
@@ -148,11 +193,10 @@ def _head(connection: sqlite3.Connection, run_id: str, token: int) -> tuple[int,
     return run, last, before, (status, due)
 
 
-def _rows(
-    run: int, run_id: str, events: Sequence[Event], before: bytes
-) -> tuple[list[tuple[Any, ...]], bytes, Event | None]:
-    """Return the events' rows, their digest, and the last of them that moves the run's status, if one does."""
-    rows: list[tuple[Any, ...]] = []
+def _rows(run: int, run_id: str, events: Sequence[Event], before: bytes) -> tuple[list[Row], bytes, Event | None, int]:
+    """Return the events' rows, their digest, the last that moves the run's status, and the longest payload's size."""
+    rows: list[Row] = []
+    longest = 0
     seq = events[0].seq
     last = seq + len(events) - 1
     moved = None
@@ -162,6 +206,8 @@ def _rows(
             raise _conflict(run_id, events, events[0].seq - 1, events[0].seq - 1)
         if event.type in RUN_STATUS_AFTER:
             moved = event
+        if event.payload is not None and len(event.payload) > longest:
+            longest = len(event.payload)
         mark = digest if seq == last else None
         if event.encoding == "json":
             *columns, payload = astuple(event)
@@ -169,7 +215,7 @@ def _rows(
         else:
             rows.append((run, *astuple(event), mark))  # the columns are the event's fields
         seq += 1
-    return rows, digest, moved
+    return rows, digest, moved, longest
 
 
 def _text(payload: bytes | None) -> str | bytes | None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+import msgspec
+
 from durable.clock import Clock
+from durable.core.sizes import Pruned, pruned_error
 from durable.errors import LeaseLost
 from durable_sqlite.connection import Link
+from durable_sqlite.dictionaries import Dictionaries
 from durable_sqlite.drives import Drives
 
 
@@ -13,6 +19,7 @@ class Part:
 
     _link: Link
     _drives: Drives
+    _dictionaries: Dictionaries
     _files: dict[tuple[str, int], str]
     clock: Clock
 
@@ -24,3 +31,26 @@ def lease_lost(run_id: str, token: int) -> LeaseLost:
         run_id=run_id,
         hint="Stop this drive; the other one goes on (durable show RUN)",
     )
+
+
+KEY = "(SELECT run FROM runs WHERE run_id = ? AND pruned IS NULL)"
+"""SQL for the key of a run that was not pruned."""
+
+_PRUNED = "SELECT status, pruned, summary FROM runs WHERE run_id = ? AND pruned IS NOT NULL"
+
+
+def pruned_of(time: int, summary: str | None) -> Pruned:
+    """Return what a run's row keeps of it since it was pruned."""
+    return msgspec.convert({"time": time, **msgspec.json.decode(summary or "{}")}, Pruned)
+
+
+def refuse_pruned(link: Link | sqlite3.Connection, run_id: str) -> None:
+    """Raise ``RunPruned`` if the run was pruned.
+
+    Args:
+        link: the database, or the connection inside a transaction.
+        run_id: the run.
+    """
+    found = link.read(_PRUNED, (run_id,)) if isinstance(link, Link) else link.execute(_PRUNED, (run_id,))
+    for status, time, summary in found:
+        raise pruned_error(run_id, status, pruned_of(time, summary))

@@ -7,6 +7,7 @@ be needed to open a database that is up to date, and must not touch one that is 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x44555242
 """Marks a SQLite file as ours ("DURB"): ``PRAGMA application_id``."""
 
-VERSION = 2
+VERSION = 3
 """Version of the schema: ``PRAGMA user_version``, and the number of migrations."""
 
 # sqlite-utils makes no WITHOUT ROWID tables. Without one, (run, seq) would be stored twice.
@@ -48,8 +49,40 @@ _LEASES = """CREATE TABLE leases (
 ) STRICT, WITHOUT ROWID"""
 
 
-_SINCE_1 = {"runs": "due", "leases": "expires_monotonic"}
-"""Columns that version 2 added, by table."""
+_BLOBS = """CREATE TABLE blobs (
+  blob INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL,
+  content ANY NOT NULL
+) STRICT"""
+
+# An index on events by blob would say the same, and would cost every event that has none.
+_BLOB_USES = """CREATE TABLE blob_uses (
+  blob INTEGER NOT NULL REFERENCES blobs (blob),
+  run INTEGER NOT NULL REFERENCES runs (run),
+  events INTEGER NOT NULL,
+  PRIMARY KEY (blob, run)
+) STRICT, WITHOUT ROWID"""
+
+_DICTIONARIES = """CREATE TABLE dictionaries (
+  dictionary INTEGER PRIMARY KEY,
+  time INTEGER NOT NULL,
+  content BLOB NOT NULL
+) STRICT"""
+
+_ADDED: dict[int, dict[str, dict[str, str]]] = {
+    2: {"runs": {"due": "INTEGER"}, "leases": {"expires_monotonic": "INTEGER"}},
+    3: {"runs": {"pruned": "INTEGER", "summary": "TEXT"}, "events": {"blob": "INTEGER", "dictionary": "INTEGER"}},
+}
+"""Columns that a version added, by table."""
+
+_NEW_TABLES = {
+    3: {
+        "blobs": ("blob", "digest", "content"),
+        "blob_uses": ("blob", "run", "events"),
+        "dictionaries": ("dictionary", "time", "content"),
+    }
+}
+"""Tables that a version added, with their columns."""
 
 
 def is_current(connection: sqlite3.Connection, path: Path) -> bool:
@@ -109,11 +142,21 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def complete(connection: sqlite3.Connection) -> None:
-    """Let an older database be read that cannot be changed: temporary views add the columns that it lacks."""
+def complete(connection: sqlite3.Connection, version: int) -> None:
+    """Let an older database be read that cannot be changed: temporary views add what it lacks."""
     connection.execute("PRAGMA temp_store = MEMORY")
-    for table, column in _SINCE_1.items():
-        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, NULL AS {column} FROM main.{table}")
+    lacking: dict[str, list[str]] = {}
+    for number in range(version + 1, VERSION + 1):
+        for table, columns in _ADDED.get(number, {}).items():
+            lacking.setdefault(table, []).extend(columns)
+        for table, columns_of in _NEW_TABLES.get(number, {}).items():
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {_nulls(columns_of)} WHERE 0")
+    for table, missing in lacking.items():
+        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {_nulls(missing)} FROM main.{table}")
+
+
+def _nulls(names: Iterable[str]) -> str:
+    return ", ".join(f"NULL AS {name}" for name in names)
 
 
 def _migrations() -> Migrations:
@@ -123,6 +166,7 @@ def _migrations() -> Migrations:
     migrations = Migrations("durable")
     migrations(name="1_logs_leases_checkpoints_inbox")(_version_1)
     migrations(name="2_due_runs_monotonic_leases")(_version_2)
+    migrations(name="3_blobs_dictionaries_pruned_runs")(_version_3)
     return migrations
 
 
@@ -151,5 +195,18 @@ def _version_1(database: Database) -> None:
 
 
 def _version_2(database: Database) -> None:
-    for table, column in _SINCE_1.items():
-        database.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER")
+    _add_columns(database, 2)
+
+
+def _version_3(database: Database) -> None:
+    database.execute(_BLOBS)
+    database.execute("CREATE INDEX blobs_by_digest ON blobs (digest)")
+    database.execute(_BLOB_USES)
+    database.execute(_DICTIONARIES)
+    _add_columns(database, 3)
+
+
+def _add_columns(database: Database, version: int) -> None:
+    for table, columns in _ADDED[version].items():
+        for name, kind in columns.items():
+            database.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")

@@ -7,12 +7,13 @@ from durable.store import Store
 from durable_sqlite.address import Address
 from durable_sqlite.beside_log import Checkpoints, Inbox
 from durable_sqlite.connection import Link
+from durable_sqlite.dictionaries import Dictionaries
 from durable_sqlite.drives import Drives
-from durable_sqlite.listing import Listing
 from durable_sqlite.log import Log
+from durable_sqlite.pruning import Pruning
 
 
-class SQLiteStore(Log, Listing, Checkpoints, Inbox, Store):
+class SQLiteStore(Log, Pruning, Checkpoints, Inbox, Store):
     """Logs in a SQLite file; several processes may use it at the same time.
 
     Beside the database stand ``-wal`` and ``-shm`` (SQLite's), ``-lock`` (one writer at a time) and the
@@ -30,6 +31,7 @@ class SQLiteStore(Log, Listing, Checkpoints, Inbox, Store):
         self.clock = clock
         self.address = address
         self._link = Link(address)
+        self._dictionaries = Dictionaries(self._link, clock, learning=address.dictionary)
         self._drives = Drives(address.beside("-drives"), self._link.lock)
         self._files = {}
 

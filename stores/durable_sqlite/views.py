@@ -93,20 +93,27 @@ FROM (
 def run_status() -> str:
     """Return the view with one row for each run."""
     ends = _quoted([STATUSES[status] for status in RUN if status in ENDED])
-    return f"""SELECT r.run_id, r.workflow, r.status, {iso("r.created")} AS created, {iso("e.time")} AS updated,
-  CASE WHEN r.status IN ({ends}) THEN (e.time - r.created) / 1000000.0 END AS seconds,
-  {iso("r.due")} AS due, e.seq AS last_seq, r.file, l.owner AS driven_by, l.pid, l.host
+    updated = "coalesce(e.time, r.summary ->> '$.ended', r.created)"
+    return f"""SELECT r.run_id, r.workflow, r.status, {iso("r.created")} AS created, {iso(updated)} AS updated,
+  CASE WHEN r.status IN ({ends}) THEN ({updated} - r.created) / 1000000.0 END AS seconds,
+  {iso("r.due")} AS due, e.seq AS last_seq, r.file, l.owner AS driven_by, l.pid, l.host, {iso("r.pruned")} AS pruned
 FROM runs r
-JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
+LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
 LEFT JOIN leases l ON l.run_id = r.run_id"""
 
 
 def timeline() -> str:
-    """Return the view with one row for each event, in columns for people."""
+    """Return the view with one row for each event, in columns for people.
+
+    A value that a dictionary has compressed cannot be shown by SQL: ``durable log`` shows it.
+    """
+    content = "CASE WHEN e.blob IS NULL THEN e.payload ELSE b.content END"
     return f"""SELECT r.run_id, e.seq, {iso("e.time")} AS time, e.type, e.task_id, e.attempt, e.data, e.encoding,
-  CASE WHEN e.encoding = 'json' THEN CAST(e.payload AS TEXT) END AS value,
-  length(CAST(e.payload AS BLOB)) AS payload_size
-FROM events e JOIN runs r ON r.run = e.run"""
+  CASE WHEN e.encoding = 'json' AND e.dictionary IS NULL THEN CAST({content} AS TEXT) END AS value,
+  length(CAST({content} AS BLOB)) AS payload_size,
+  CASE WHEN e.blob IS NOT NULL THEN 'blob ' || e.blob WHEN e.dictionary IS NOT NULL THEN 'dictionary ' || e.dictionary
+    END AS kept_in
+FROM events e JOIN runs r ON r.run = e.run LEFT JOIN blobs b ON b.blob = e.blob"""
 
 
 def all_views() -> dict[str, str]:

@@ -100,7 +100,8 @@ def test_runs(flow: Here) -> None:
     assert [run["run_id"] for run in flow.json("runs", "--status", "interrupted")] == ["b"]
     assert flow.json("runs", "--workflow", "other") == []
     assert set(flow.runs()[0]) == {
-        "run_id", "workflow", "status", "driven", "created", "updated", "events", "file", "input"
+        "run_id", "workflow", "status", "driven", "created", "updated", "events", "file", "input",
+        "pruned",
     }  # fmt: skip
     short = flow("runs", "--limit", "1")
     assert len(short.stdout.splitlines()) == 2

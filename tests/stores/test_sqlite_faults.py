@@ -117,7 +117,7 @@ def test_a_newer_schema_is_refused_untouched(url: str) -> None:
         later.execute("PRAGMA user_version = 99")
     later.close()
     before = _path(url).read_bytes()
-    with pytest.raises(StoreTooNew, match=r"version 99.*up to 2"):
+    with pytest.raises(StoreTooNew, match=r"version 99.*up to 3"):
         open_store(url)
     assert _path(url).read_bytes() == before
 

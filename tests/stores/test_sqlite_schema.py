@@ -39,15 +39,16 @@ def _begin(store: SQLiteStore, run_id: str = "run") -> Lease:
 
 
 def test_the_database_is_marked_as_ours(store: SQLiteStore, url: str) -> None:
-    """Schema version 2 and our application id are recorded, the migrations too, and the log is in WAL mode."""
+    """Schema version 3 and our application id are recorded, the migrations too, and the log is in WAL mode."""
     assert _rows(store, "PRAGMA application_id") == [(APPLICATION_ID,)]
-    assert _rows(store, "PRAGMA user_version") == [(2,)]
+    assert _rows(store, "PRAGMA user_version") == [(3,)]
     assert _rows(store, "PRAGMA journal_mode") == [("wal",)]
-    assert _rows(store, "SELECT migration_set FROM _sqlite_migrations") == [("durable",)] * 2
+    assert _rows(store, "SELECT migration_set FROM _sqlite_migrations") == [("durable",)] * 3
     names = {name for (name,) in _rows(store, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
     assert names >= {"runs", "events", "checkpoints", "leases", "inbox"}
+    assert names >= {"blobs", "blob_uses", "dictionaries"}
     assert names >= {"run_status", "task_status", "group_status", "timeline"}
-    for table in ("runs", "events", "checkpoints", "leases", "inbox"):
+    for table in ("runs", "events", "checkpoints", "leases", "inbox", "blobs", "blob_uses", "dictionaries"):
         assert _rows(store, f"SELECT strict FROM pragma_table_list WHERE name = '{table}'") == [(1,)], table
 
 

@@ -24,8 +24,11 @@ from durable_sqlite.schema import APPLICATION_ID, VERSION
 
 Starter = Callable[..., "subprocess.Popen[str]"]
 
-DUMP = Path(__file__).with_name("version_1.sql")
-"""A database of schema version 1: a failed run, and one whose drive's machine is called "elsewhere"."""
+OLD = (1, 2)
+"""Schema versions before the present one; ``version_N.sql`` holds a database of each.
+
+In each are a failed run, and one whose drive's machine is called "elsewhere".
+"""
 
 DONE = RunInfo("done", "flow", "failed", START, START + 5_000_000, 6, False, "flow.py", "abc")
 HALF = RunInfo(
@@ -33,10 +36,16 @@ HALF = RunInfo(
 )
 
 
+@pytest.fixture(params=OLD)
+def version(request: pytest.FixtureRequest) -> int:
+    """An older schema version."""
+    return int(request.param)
+
+
 @pytest.fixture
-def old(url: str) -> str:
-    """The URL of a database of version 1."""
-    _write_old(Path(url.removeprefix("sqlite:///")))
+def old(url: str, version: int) -> str:
+    """The URL of a database of that version."""
+    _write_old(Path(url.removeprefix("sqlite:///")), version)
     return url
 
 
@@ -47,12 +56,12 @@ def shared() -> Iterator[Path]:
         yield Path(name)
 
 
-def _write_old(path: Path) -> None:
+def _write_old(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")
-        database.executescript(DUMP.read_text())
+        database.executescript(Path(__file__).with_name(f"version_{version}.sql").read_text())
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        database.execute("PRAGMA user_version = 1")
+        database.execute(f"PRAGMA user_version = {version}")
 
 
 def _log(store: Store, run_id: str) -> list[int]:
@@ -121,11 +130,11 @@ def test_a_lease_of_an_older_drive_goes_by_the_wall_clock(old: str) -> None:
         store.release(held)
 
 
-def test_several_may_bring_it_up_to_date_at_once(tmp_path: Path) -> None:
+def test_several_may_bring_it_up_to_date_at_once(tmp_path: Path, version: int) -> None:
     """Threads that open an older database at the same time all find the new schema."""
     for n in range(5):
         path = tmp_path / f"{n}.db"
-        _write_old(path)
+        _write_old(path, version)
         with ThreadPoolExecutor(4) as pool:
             stores = list(pool.map(lambda one: open_store(one, FakeClock()), [f"sqlite:///{path}"] * 4))
         assert [list(store.runs()) for store in stores] == [[HALF, DONE]] * 4
@@ -147,10 +156,12 @@ look()
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody without permissions")
 @pytest.mark.parametrize(("folder", "file"), [(0o755, 0o644), (0o777, 0o644)])
-def test_an_older_database_that_cannot_be_changed_is_read(start: Starter, shared: Path, folder: int, file: int) -> None:
+def test_an_older_database_that_cannot_be_changed_is_read(
+    start: Starter, shared: Path, version: int, folder: int, file: int
+) -> None:
     """Without permission to write it stays as it is, can be read, and can still be once somebody changed it."""
     path = shared / "runs.db"
-    _write_old(path)
+    _write_old(path, version)
     path.chmod(file)
     shared.chmod(folder)
     before = path.read_bytes()
@@ -162,7 +173,8 @@ def test_an_older_database_that_cannot_be_changed_is_read(start: Starter, shared
     assert path.read_bytes() == before
     with open_store(f"sqlite:///{path}") as store:
         lease = store.acquire("half", "me")
-        store.append("half", [Event(4, START, "RunSuspended", data='{"due":77}')], 3, lease.token)
+        large = Event(4, START, "TaskSucceeded", "one", 1, None, "json", b'"%s"' % (b"x" * 5000))  # kept in a new table
+        store.append("half", [large, Event(5, START, "RunSuspended", data='{"due":77}')], 3, lease.token)
         child.stdin.write("go\n")
         child.stdin.flush()
-        assert child.stdout.readline() == f"[('half', 'suspended', 77, True), {rest} 4 me\n"
+        assert child.stdout.readline() == f"[('half', 'suspended', 77, True), {rest} 5 me\n"
