@@ -111,6 +111,8 @@ class Attempt:
         self.code = code
         self.view = view
         self.asks = asks
+        if member is not None:
+            self.member = member
         state = view.state
         if state.iterations or state.marks or state.saved or state.carried:
             self._take_up(state)
@@ -136,9 +138,7 @@ class Attempt:
             self._failed(error)
         finally:
             CURRENT.reset(token)
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
+        self._finish()
 
     async def coroutine(self) -> None:
         """Do the same for a body that is a coroutine, on its event loop."""
@@ -151,9 +151,7 @@ class Attempt:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
+        self._finish()
 
     # As a call for another process.
 
@@ -351,6 +349,11 @@ class Attempt:
         self.error = error
         if isinstance(error, PayloadError) and error.task_id is None:
             error.task_id, error.run_id = self.task.task_id, self.view.run_id
+
+    def _finish(self) -> None:
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
 
     def _run(self) -> Any:
         task = self.task
