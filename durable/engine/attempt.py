@@ -340,20 +340,10 @@ class Attempt:
                 raise self.context.loop_error
             self.effects = self.context.effects()
 
-    def _finish(self) -> None:
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
-
     def _failed(self, error: BaseException) -> None:
         self.error = error
         if isinstance(error, PayloadError) and error.task_id is None:
             error.task_id, error.run_id = self.task.task_id, self.view.run_id
-
-    def _finish(self) -> None:
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
 
     def _run(self) -> Any:
         task = self.task
