@@ -244,7 +244,8 @@ def test_a_worker_finds_out_although_a_fork_of_the_driver_holds_its_pipes(tmp_pa
     """It looks now and then who its parent is."""
     forked = tmp_path / "forked"
     forks = f"    number_in(Path({str(tmp_path / 'idle')!r}))\n"  # not while the worker is being started
-    forks += f"    open({str(forked)!r}, 'w').write(str(os.getpid())) if os.fork() == 0 else None\n    time.sleep(600)"
+    forks += f"    open({str(forked)!r}, 'w').write(str(os.getpid())) if os.fork() == 0 else None\n"
+    forks += "    time.sleep(600)"
     script = "import os\nfrom pathlib import Path\nfrom tests.executors.calls import number_in\n" + _DRIVER.replace(
         "    time.sleep(600)", forks
     )

@@ -43,6 +43,7 @@ def test_the_database_is_marked_as_ours(store: SQLiteStore, url: str) -> None:
     assert _rows(store, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert _rows(store, "PRAGMA user_version") == [(3,)]
     assert _rows(store, "PRAGMA journal_mode") == [("wal",)]
+    assert _rows(store, "PRAGMA auto_vacuum") == [(2,)], "space can be given back a few pages at a time"
     assert _rows(store, "SELECT migration_set FROM _sqlite_migrations") == [("durable",)] * 3
     names = {name for (name,) in _rows(store, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
     assert names >= {"runs", "events", "checkpoints", "leases", "inbox"}
