@@ -73,7 +73,9 @@ class Contender:
 def environment() -> dict[str, str]:
     """Return what measured processes see: no settings of ours, one hash seed for all."""
     quiet = {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "ERROR"}
-    return isolated.environment(PYTHONHASHSEED="0", PYTHONPATH=str(ROOT), **quiet)
+    env = isolated.environment(PYTHONHASHSEED="0", PYTHONPATH=str(ROOT), **quiet)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # installed libraries have byte code, ours too
+    return env
 
 
 @contextmanager

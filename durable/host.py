@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from durable.asynchronous import Control
     from durable.core.progress import Progress
 
-_INFO = 20
-
 
 def opened_store(store: Any) -> tuple[Store, bool]:
     """Return a store, and whether it was opened here and is to be closed here."""
@@ -34,11 +32,14 @@ def opened_store(store: Any) -> tuple[Store, bool]:
 def make_host(
     store: Store, observers: Iterable[Observer], grace: float, wait: bool, control: Control | None = None
 ) -> lifecycle.Host:
-    """Say where and how a run is driven: on this thread, its bodies in threads and on an event loop.
+    """Say where and how a run is driven: on this thread, its bodies in threads, processes and on an event loop.
 
     Args:
         store, observers, grace, wait: as in ``lifecycle.Host``.
         control: of a caller that awaits the run; its loop has the coroutines.
+
+    Raises:
+        DefinitionError: this process only loads the file so that it can run bodies of it.
     """
     if is_loading_for_worker():
         raise DefinitionError(
@@ -85,16 +86,18 @@ def logged(store: Store, observers: Iterable[Observer]) -> Iterator[tuple[Observ
     Yields:
         The observers that the drive is to have. When nobody wants to see such records, they are the same.
     """
-    logging = sys.modules.get("logging")  # who has not imported it wants no records; importing it costs 3 ms
-    if logging is None or not logging.getLogger("durable.progress").isEnabledFor(_INFO):
+    # Who wants to see them has imported logging, which takes 3 ms.
+    logging = sys.modules.get("logging")
+    if logging is None or not logging.getLogger("durable.progress").isEnabledFor(logging.INFO):
         yield tuple(observers)
         return
+    progress_log = logging.getLogger("durable.progress")
     from durable.progress import LOG_SECONDS, Reporter, Watch, line
 
     def say(now: Progress) -> None:
-        log.info("run %s: %s", now.run_id, line(now))
+        progress_log.info("run %s: %s", now.run_id, line(now))
 
-    watch, log = Watch(store), logging.getLogger("durable.progress")
+    watch = Watch(store)
     with Reporter(watch.progress, say, store.clock, LOG_SECONDS, LOG_SECONDS):
         yield (*observers, watch.observe)
 

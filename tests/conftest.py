@@ -39,6 +39,10 @@ class AtOnce:
     def submit(self, call: Callable[[], None]) -> None:
         call()
 
+    def submit_chunk(self, calls: Sequence[Callable[[], None]]) -> None:
+        for call in calls:
+            call()
+
     def abandon(self, call: Callable[[], None]) -> None:
         pass
 

@@ -30,8 +30,8 @@ MSGSPEC = {"datetime", "decimal", "enum", "math", "msgspec", "numbers", "platfor
 DEFINING = {*TYPING, *MSGSPEC, "contextvars"}
 PATHS = {"fnmatch", "glob", "grp", "ipaddress", "ntpath", "pathlib", "pwd", "urllib", "urllib.parse"}
 RUNNING = {
-    *DEFINING, *PATHS, "array", "ast", "atexit", "copy", "fcntl", "gc", "hashlib", "heapq", "importlib.machinery",
-    "importlib.util", "queue", "signal", "sqlite3", "struct", "threading", "weakref",
+    *DEFINING, *PATHS, "array", "ast", "atexit", "bisect", "copy", "fcntl", "gc", "hashlib", "heapq",
+    "importlib.machinery", "importlib.util", "queue", "signal", "sqlite3", "struct", "threading", "weakref", "zlib",
 }  # fmt: skip
 CLICK = {
     *TYPING, "ast", "bz2", "click", "datetime", "dis", "enum", "fnmatch", "gettext", "heapq", "importlib.machinery",
@@ -111,8 +111,9 @@ def test_a_chain_of_json_values_in_sqlite_brings_what_it_needs(tmp_path: Path) -
     assert own(found) <= {
         "durable", "durable._version", "durable.clock", "durable.context", "durable.core", "durable.definition",
         "durable.engine", "durable.errors", "durable.executor", "durable.executors", "durable.failures",
-        "durable.messages", "durable.payloads", "durable.run", "durable.scripts", "durable.store", "durable.values",
-        "durable.workflows", "durable_sqlite", *(name for name in own(found) if name.startswith("durable_sqlite.")),
+        "durable.handle", "durable.host", "durable.messages", "durable.payloads", "durable.run",
+        "durable.scripts", "durable.store", "durable.values", "durable.workflows", "durable_sqlite",
+        *(name for name in own(found) if name.startswith("durable_sqlite.")),
     }  # fmt: skip
     assert not found & {
         "durable.core.forking", "durable.core.plan", "durable.definition.classes", "durable.definition.inspection",

@@ -21,9 +21,9 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
     Raises:
         DefinitionError: naming the nodes of a cycle.
     """
-    count = graph.size - begin
     if _leads_on(graph, begin):
         return
+    count = graph.size - begin
     waits = [*graph.needs[begin:], *[0] * count]
     after: list[Sequence[int]] = [[target - begin for target in graph.after[begin + node]] for node in range(count)]
     after += [()] * count
@@ -55,10 +55,12 @@ def _leads_on(graph: Graph, begin: int) -> bool:
     """Whether there are no groups, and each edge leads to a later node: then there is no way round."""
     if 1 in graph.grouped[begin:]:
         return False
-    return all(
-        not after or (after[0] > node and (len(after) == 1 or min(after) > node))
-        for node, after in ((node, graph.after[node]) for node in range(begin, graph.size))
-    )
+    after = graph.after
+    for node in range(begin, graph.size):
+        later = after[node]
+        if later and (later[0] <= node or (len(later) > 1 and min(later) <= node)):
+            return False
+    return True
 
 
 def _cycle(after: list[Sequence[int]], left: set[int]) -> list[int]:

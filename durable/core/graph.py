@@ -323,7 +323,7 @@ class Graph:
         for column, value in ((self.parent, -1), (self.end_of, -1), (self.needs, 0)):
             column += array("i", [value]) * count
         for edges_of in (self.before, self.after):
-            edges_of.update((number, []) for number in range(begin, begin + count))
+            edges_of.update({number: [] for number in range(begin, begin + count)})
         self.deadlines |= {node: spec.deadline for node, spec in enumerate(tasks, begin) if spec.deadline is not None}
         for number, group in enumerate(groups, begin + len(tasks)):
             self._add_group(number, group)
@@ -331,14 +331,18 @@ class Graph:
         for node, spec in enumerate(tasks, begin):
             if spec.coroutine and self.parent[node] < 0:
                 self.lane[node] = COROUTINES
-        index = self.index
-        for source, target in dict.fromkeys(edges):
-            try:
-                before, after = index[source], index[target]
-            except KeyError:  # by its short id, or not there at all
-                before, after = self.number(source), self.number(target)
-            self._add_edge(before, after)
+        self._add_edges(edges)
         refuse_cycles(self, begin)
+
+    def _add_edges(self, edges: Iterable[tuple[str, str]]) -> None:
+        index, before, after, needs, find = self.index, self.before, self.after, self.needs, dict.get
+        for source, target in dict.fromkeys(edges):
+            first, second = find(index, source, -1), find(index, target, -1)
+            if first < 0 or second < 0:  # a short id, a member of a map, or none
+                first, second = self.number(source), self.number(target)
+            after[first].append(second)
+            before[second].append(first)
+            needs[second] += 1
 
     def _refuse_twice(self) -> None:
         seen: set[str] = set()
@@ -368,6 +372,6 @@ class Graph:
                 self.parent[node], self.end_of[node] = number, line[-1]
 
     def _add_edge(self, source: int, target: int) -> None:
-        self.after[source].append(target)
+        self.after.setdefault(source, []).append(target)  # members of maps have no edges until they jump
         self.before[target].append(source)
         self.needs[target] += 1

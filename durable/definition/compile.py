@@ -89,22 +89,25 @@ class Compiled:
         self.chords: dict[str, tuple[int, list[str]]] = {}
         self.mapped: dict[str, Mapped] = {}
         with collections_paused():
-            tasks, groups, edges = taken(workflow, start)
-            names = {task.task_id for task in tasks} | {group.task_id for group in groups}
-            self.definition = Definition(
-                workflow.name,
-                workflow.version,
-                tuple(self._task(task) for task in tasks),
-                tuple(self._group(group, names) for group in groups),
-                tuple((before.task_id, after.task_id) for before, after in edges),
-            )
-            self.graph = Graph(self.definition)
-            for group in groups:
-                if group.task_id not in self.mapped:
-                    group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
-            self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
-            for name, mapped in self.mapped.items():
-                self.upstream[name] = self._upstream(mapped.task, self.graph.index[name])
+            self._compile(workflow, start)
+
+    def _compile(self, workflow: Blueprint, start: str | None) -> None:
+        tasks, groups, edges = taken(workflow, start)
+        names = {task.task_id for task in tasks} | {group.task_id for group in groups}
+        self.definition = Definition(
+            workflow.name,
+            workflow.version,
+            tuple(self._task(task) for task in tasks),
+            tuple(self._group(group, names) for group in groups),
+            tuple((before.task_id, after.task_id) for before, after in edges),
+        )
+        self.graph = Graph(self.definition)
+        for group in groups:
+            if group.task_id not in self.mapped:
+                group.policy.check(group.task_id, self.graph.member_ids(self.graph.index[group.task_id]))
+        self.upstream = {task.task_id: self._upstream(task, node) for node, task in enumerate(tasks)}
+        for name, mapped in self.mapped.items():
+            self.upstream[name] = self._upstream(mapped.task, self.graph.index[name])
 
     def check_parameters(self, initial: Collection[str]) -> None:
         """Refuse a root, or a member that a group starts with, whose parameter nothing can give.

@@ -203,10 +203,23 @@ class ParallelGroup(Linkable):
         self.settle()
         return self
 
+    def bodies(self) -> Iterable[Task[Any]]:
+        """The tasks that run where the group says; a nested group says so itself."""
+        return [node for line in self.members for node in line if not isinstance(node, ParallelGroup)]
+
     def check_bodies(self) -> None:
         """Refuse a member whose body runs in another process and asks for the context. Raises ``DefinitionError``."""
-        for node in (node for line in self.members for node in line if not isinstance(node, ParallelGroup)):
-            check_body(self, node)
+        if self.backend is not CoordinationBackend.PROCESS:
+            return
+        for node in self.bodies():
+            if node.signature.context is not None and not node.coroutine:
+                raise DefinitionError(
+                    f"task {node.task_id!r} asks for the context ({node.signature.context!r}), and the bodies of the "
+                    f"group {self.task_id!r} run in other processes, where there is none",
+                    task_id=node.task_id,
+                    hint="Hand the body what it needs as arguments and return what is to be kept, or run the task "
+                    "in a group with CoordinationBackend.THREADING",
+                )
 
     def settle(self) -> None:
         """Take note that the group was linked or configured, so that ``|`` does not grow it any more."""
@@ -234,22 +247,6 @@ class ParallelGroup(Linkable):
 
     def __repr__(self) -> str:
         return f"<ParallelGroup {self.task_id}>"
-
-
-def check_body(group: ParallelGroup, task: Task[Any]) -> None:
-    """Refuse a task of a group whose body runs in another process and asks for the context.
-
-    Raises:
-        DefinitionError: naming the task.
-    """
-    if group.backend is CoordinationBackend.PROCESS and task.signature.context is not None and not task.coroutine:
-        raise DefinitionError(
-            f"task {task.task_id!r} asks for the context ({task.signature.context!r}), and the bodies of the "
-            f"group {group.task_id!r} run in other processes, where there is none",
-            task_id=task.task_id,
-            hint="Hand the body what it needs as arguments and return what is to be kept, or run the task "
-            "in a group with CoordinationBackend.THREADING",
-        )
 
 
 class RaceGroup(ParallelGroup):

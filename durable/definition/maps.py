@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable.definition.block import open_block
 from durable.definition.expressions import Chain, Linkable, nodes_of
-from durable.definition.groups import ParallelGroup, check_body
+from durable.definition.groups import ParallelGroup
 from durable.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class MapGroup(ParallelGroup):
         """Whether members have keys: those that ``key`` gives, or the names of the group that items come from."""
         return self.key is not None or isinstance(self.source, ParallelGroup)
 
-    def check_bodies(self) -> None:
-        """See ``ParallelGroup``: all members have the body of one task."""
-        check_body(self, self.task)
+    def bodies(self) -> Iterable[Task[Any]]:
+        """See ``ParallelGroup.bodies``."""
+        return [self.task]
 
     def open(self) -> Iterator[Any]:
         """Begin to read the items that the code gives.

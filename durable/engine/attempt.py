@@ -111,6 +111,8 @@ class Attempt:
         self.code = code
         self.view = view
         self.asks = asks
+        if member is not None:
+            self.member = member
         state = view.state
         if state.iterations or state.marks or state.saved or state.carried:
             self._take_up(state)
@@ -136,9 +138,7 @@ class Attempt:
             self._failed(error)
         finally:
             CURRENT.reset(token)
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
+        self._finish()
 
     async def coroutine(self) -> None:
         """Do the same for a body that is a coroutine, on its event loop."""
@@ -151,9 +151,7 @@ class Attempt:
             self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
+        self._finish()
 
     # As a call for another process.
 
@@ -183,6 +181,11 @@ class Attempt:
         """See ``RemoteCall.fail``."""
         self._failed(error)
         self._finish()
+
+    def _finish(self) -> None:
+        self.ended = self.asks.now()
+        if self.post is not None:
+            self.post(self)
 
     def make_context(self) -> TaskExecutionContext:
         """Return the attempt's context, made when it is first asked for."""
@@ -336,11 +339,6 @@ class Attempt:
             if self.context.loop_error is not None:
                 raise self.context.loop_error
             self.effects = self.context.effects()
-
-    def _finish(self) -> None:
-        self.ended = self.asks.now()
-        if self.post is not None:
-            self.post(self)
 
     def _failed(self, error: BaseException) -> None:
         self.error = error

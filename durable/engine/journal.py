@@ -21,7 +21,7 @@ from durable.store import Checkpoint, Lease, Store
 
 CHECKPOINT_EVENTS = 4000
 """Events after which a checkpoint pays for a small run."""
-CHECKPOINT_SHARE = 4
+CHECKPOINT_SHARE = 2
 """A checkpoint is taken when the log since the last one is about so many times as large as it."""
 _NODE_BYTES = 33
 _EVENT_BYTES = 60

@@ -87,8 +87,8 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True, code: Compi
     if info is not None:
         refuse_pruned(info)
     reader = GraphReader(code) if code is not None else None
+    until = info.seq if info is not None else 0
     with collections_paused():
-        until = info.seq if info is not None else 0
         state = _folded(store, run_id, use_checkpoints, until, reader or read_graph)
     if reader is not None:
         reader.settle(state)

@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
@@ -63,9 +64,10 @@ def _ignored(*_: object) -> None:
 def _end_with(life: int) -> None:
     """Have the kernel kill this process group when the pipe ends, where it can: a body may never let a thread look."""
     if hasattr(fcntl, "F_SETSIG"):
-        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+        with suppress(OSError):  # not every sandbox knows it; the thread that reads looks as well
+            fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _read_all(take: int, put: Callable[[bytes], None]) -> None:
@@ -115,5 +117,5 @@ def _write(give: int, message: bytes) -> None:
 def _flush() -> None:
     """What a body has printed is not lost when the process is killed later."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
+        with suppress(Exception):  # it may be closed, replaced, or lead nowhere any more
             stream.flush()

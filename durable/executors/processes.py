@@ -10,8 +10,8 @@ from durable.errors import WorkerDied, WorkerUnavailable
 from durable.executors.carriers import CarrierExecutor, Desk, Packed
 from durable.executors.worker import Worker
 
-_TRIES = 3
-"""Workers in a row that may die before they take a call."""
+_TRIES = 5
+"""Workers in a row that may be killed before they take a call."""
 
 _PATIENCE = 2.0
 """Seconds that ``close`` waits for each carrier to see its worker end."""
@@ -41,7 +41,8 @@ class _Owner:
         self._entry = entry
         self._worker: Worker | None = None
         self._stopped = False
-        self._lost = 0
+        self._lost = 0  # workers in a row that took no call
+        self._how = ""  # how the last one ended
 
     def carry(self, packed: list[Packed], desk: Desk) -> list[Packed]:
         """See ``Carrier.carry``. Of calls without an answer, only the first can have begun: answers come in order."""
@@ -54,15 +55,16 @@ class _Owner:
         if not worker.send([data for _, data in packed]):
             self._bury(worker)
             return packed
-        self._lost = 0
         for place, (call, _) in enumerate(packed):
             if not desk.begins(call, self):
                 self.stop()  # it may run by now
             data = worker.receive()
             if data is None:
-                how = self._bury(worker)
-                desk.fail(call, WorkerDied(f"the process that ran it {how}", counted=not self._stopped))
+                self._bury(worker)
+                self._lost = 0
+                desk.fail(call, WorkerDied(f"the process that ran it {self._how}", counted=not self._stopped))
                 return packed[place + 1 :]
+            self._lost = 0
             desk.answer(call, data)
         return []
 
@@ -88,22 +90,24 @@ class _Owner:
             worker = self._worker
             if worker is not None and worker.lives():
                 return worker
-            how = self._bury(worker) if worker is not None else ""
+            if worker is not None:
+                self._bury(worker)
             if self._stopped:
                 return None
-            if self._lost > _TRIES:
-                raise _unavailable(how)
+            if self._lost >= _TRIES:
+                self._lost = 0  # the next call has its own tries
+                raise _unavailable(self._how)
             worker = self._worker = Worker(self._entry)
             if not worker.is_ready() and not self._stopped:
-                how = self._bury(worker)
+                self._bury(worker)
                 if not worker.was_killed:
-                    raise _unavailable(how)
+                    raise _unavailable(self._how)
 
-    def _bury(self, worker: Worker) -> str:
-        """Let go of a dead worker and return how it ended."""
+    def _bury(self, worker: Worker) -> None:
+        """Let go of a dead worker."""
         self._worker = None
         self._lost += 1
-        return worker.end()
+        self._how = worker.end()
 
 
 def _unavailable(how: str) -> WorkerUnavailable:

@@ -18,29 +18,33 @@ Call = Callable[[], None]
 
 
 class ThreadExecutor:
-    """Runs each call in a worker thread at once: in one that is free, else in a new one.
+    """Runs each call in a worker thread at once: in one that is free, else in another one.
 
-    A call that is short is over before the next one is submitted, so that a group of short bodies
-    makes do with few threads, however many of its members may run at once.
+    Starting a thread costs as much as ten short bodies. Calls that are short are over before a second worker could
+    have taken one, so there is no worker for each call in advance. A spare thread stands by instead: who takes a
+    call, and leaves others that nobody waits for, wakes it. It gets the interpreter as soon as a body blocks, takes
+    the next call, and wakes the next spare thread. So there are as many threads as bodies block at once.
     """
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._free: deque[None] = deque()
-        """One entry for each worker that has no call and for which none is on its way."""
+        """One entry for each worker that waits for a call; who has been woken is still among them for a moment."""
+        self._alarm: SimpleQueue[None] = SimpleQueue()
+        """Wakes the spare thread."""
+        self._alarmed = False
+        self._has_spare = False
         self._abandoned: set[Call] = set()
         self._chunks: dict[Call, _Chunk] = {}
         """The chunk of each call that was handed over in one and is not over."""
-        self._workers = 0
+        self._threads: deque[None] = deque()
+        """One entry for each thread that was started, by the driver or by another one."""
 
     def submit(self, call: Call) -> None:
-        """Run the call in a free worker, or in a new one."""
+        """Run the call in a free worker, or in another one."""
         self._calls.put(call)
-        try:
-            self._free.pop()
-        except IndexError:
-            self._workers += 1
-            Thread(target=self._work, name=f"durable-worker-{next(_numbers)}", daemon=True).start()
+        if not self._free:  # else one of these sees the call, or sees that it is left
+            self._wake_spare()
 
     def submit_chunk(self, calls: Sequence[Call]) -> None:
         """Run the calls one after another in one worker."""
@@ -61,17 +65,42 @@ class ThreadExecutor:
 
     def close(self) -> None:
         """Let idle workers end; blocked ones end when their call returns."""
-        for _ in range(self._workers):
+        for _ in range(len(self._threads)):
             self._calls.put(None)
+            self._alarm.put(None)
+
+    def _wake_spare(self) -> None:
+        """Make a worker of the spare thread, and make one first if there is none; two do no harm."""
+        if not self._has_spare:
+            self._has_spare = True
+            self._threads.append(None)
+            Thread(target=self._stand_by, name=f"durable-worker-{next(_numbers)}", daemon=True).start()
+        if not self._alarmed:
+            self._alarmed = True
+            self._alarm.put(None)
+
+    def _stand_by(self) -> None:
+        self._alarm.get()
+        self._alarmed = self._has_spare = False  # before it looks for calls: who adds one later wakes the next
+        self._work()
 
     def _work(self) -> None:
-        take, abandoned, free = self._calls.get, self._abandoned, self._free
-        while (call := take()) is not None:
+        take, empty, free, abandoned = self._calls.get, self._calls.empty, self._free, self._abandoned
+        while True:
+            if empty():
+                free.append(None)
+                call = take()
+                free.pop()
+            else:
+                call = take()
+            if call is None:
+                return
+            if not free and not empty():
+                self._wake_spare()  # this call may block
             call()
-            if call in abandoned:
+            if abandoned and call in abandoned:
                 abandoned.discard(call)
                 return
-            free.append(None)
 
 
 class _Chunk:

@@ -8,7 +8,6 @@ It must not know what payloads mean, and what it gives back is byte for byte wha
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from threading import Thread, local
@@ -20,6 +19,8 @@ from durable.errors import DurableError, LogCorrupt
 from durable_sqlite.connection import Link
 
 if TYPE_CHECKING:
+    import logging
+
     import zstandard
 
 SHORTEST, LONGEST = 64, 512
@@ -37,7 +38,6 @@ _POOR = 1000  # so many in a row that did not compress: the dictionary does not 
 _SLOWER = 4  # after a training in vain, so many times as many payloads are seen before the next
 _LEVEL = 3
 
-_log = logging.getLogger("durable.stores")
 _DAMAGED = "See durable verify for what is intact, and restore the rest from a backup"
 
 
@@ -163,7 +163,7 @@ class Dictionaries:
             what(samples)
         except (DurableError, zstandard.ZstdError, MemoryError) as error:
             # The store was closed meanwhile, or the disk is full, or nothing can be learnt from the samples.
-            _log.debug("no dictionary: %s", error)
+            _log().debug("no dictionary: %s", error)
 
     def _look(self, samples: list[bytes]) -> None:
         """Use the newest of the dictionaries there are that fits."""
@@ -183,7 +183,7 @@ class Dictionaries:
             number = connection.execute(_ADD, (self._clock.now(), content)).lastrowid
         assert number is not None
         self.present = number, content
-        _log.info("dictionary %d was trained on %d payloads", number, len(samples))
+        _log().info("dictionary %d was trained on %d payloads", number, len(samples))
 
 
 def _is_worth(content: bytes, samples: Sequence[bytes]) -> bool:
@@ -198,3 +198,9 @@ def _compressor(content: bytes) -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(
         level=_LEVEL, dict_data=zstandard.ZstdCompressionDict(content), write_dict_id=False, write_checksum=False
     )
+
+
+def _log() -> logging.Logger:
+    import logging  # 3 ms, for what hardly ever happens
+
+    return logging.getLogger("durable.stores")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from durable import task
+from durable import task, workflow
 
 
 @task
@@ -45,6 +45,19 @@ def count_of(folder: str) -> int:
 def hangs(folder: str, name: str) -> None:
     (Path(folder) / name).write_text(str(os.getpid()))
     time.sleep(600)
+
+
+@task
+def naps(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@task
+def runs_another(url: str) -> int:
+    with workflow("inner", store=url) as wf:
+        wf.add(echo(value=5))
+    return int(wf.execute())
 
 
 class Loud(Exception):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import math
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -366,11 +370,11 @@ from durable import CoordinationBackend, parallel, task, workflow
 
 @task
 def slow(n: int) -> int:
-    Path(sys.argv[1], f"slow{n}").write_text(str(os.getpid()))
-    time.sleep(float(sys.argv[2]))
+    Path(os.environ["FOLDER"], f"slow{n}").write_text(str(os.getpid()))
+    time.sleep(float(os.environ["SECONDS"]))
     return os.getpid()
 
-with workflow("script", store=f"sqlite:///{sys.argv[1]}/runs.db") as wf:
+with workflow("script", store=f"sqlite:///{os.environ['FOLDER']}/runs.db") as wf:
     parallel([slow(task_id=f"slow{n}", n=n) for n in range(2)], name="g").with_execution(BACKEND, max_concurrent=2)
 """
 _GUARDED = (
@@ -392,15 +396,18 @@ SCRIPTS = pytest.mark.parametrize(
 )
 
 
-def start_script(folder: Path, text: str, backend: str, seconds: float) -> subprocess.Popen[str]:
-    """Run a script as a user does."""
+def start_script(
+    folder: Path, text: str, backend: str, seconds: float, command: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    """Run a script as a user does, or a command with it."""
     if "loky" in backend:
         pytest.importorskip("loky")
     file = folder / "script.py"
     file.write_text(text.replace("BACKEND", backend))
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    path = os.pathsep.join(part for part in sys.path if part)
+    env = {**os.environ, "PYTHONPATH": path, "FOLDER": str(folder), "SECONDS": str(seconds)}
     return subprocess.Popen(
-        [sys.executable, str(file), str(folder), str(seconds)],
+        [sys.executable, *(part.replace("FILE", str(file)) for part in command or ["FILE"])],
         env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
     )  # fmt: skip
 
@@ -459,6 +466,88 @@ def test_a_killed_driver_leaves_no_process_and_the_run_goes_on(tmp_path: Path, b
     run = open_run("r", store=f"sqlite:///{tmp_path}/runs.db")
     assert count(run, "TaskInterrupted") == 2
     assert run.status == "succeeded"
+
+
+def test_bodies_that_outlast_the_grace_period_are_killed(tmp_path: Path) -> None:
+    """That is recorded as an interruption that does not count."""
+    command = ["-m", "durable", "run", "FILE", "--run-id", "r", "--grace", "0.2"]
+    script = start_script(tmp_path, _SCRIPT, _OWN, 600, command)
+    pids = pids_of(tmp_path)
+    script.send_signal(signal.SIGTERM)
+    said = script.communicate(timeout=50)
+    assert script.returncode == 128 + signal.SIGTERM, said
+    run = open_run("r", store=f"sqlite:///{tmp_path}/runs.db")
+    assert [event.fields["counted"] for event in run.events() if event.type == "TaskInterrupted"] == [False, False]
+    until(lambda: not any(map(lives, pids)))
+
+
+def test_workers_that_are_stopped_together_with_their_driver_do_not_count(tmp_path: Path) -> None:
+    """As a service manager does, which sends SIGTERM to all processes of a service; ours ignore it."""
+    script = start_script(tmp_path, _GUARDED, _OWN, 2)
+    pids = pids_of(tmp_path)
+    script.send_signal(signal.SIGTERM)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    script.communicate(timeout=50)
+    run = open_run("r", store=f"sqlite:///{tmp_path}/runs.db")
+    assert count(run, "TaskSucceeded") == 2
+    assert count(run, "TaskInterrupted") == 0
+
+
+def test_a_run_comes_through_whatever_is_killed(tmp_path: Path) -> None:
+    """Workers are killed at random while it goes on; every member succeeds in the end, and none is lost."""
+    from durable.executors.worker import Worker
+
+    killed, made, over = [0], list[Worker](), threading.Event()
+
+    class Mortal(Worker):
+        def is_ready(self) -> bool:
+            ready = super().is_ready()
+            made.append(self)
+            return ready
+
+    def kill_some() -> None:
+        chance = random.Random(4)
+        while not over.wait(0.05):
+            if made and killed[0] < 15:
+                os.kill(chance.choice(made[-3:])._process.pid, signal.SIGKILL)
+                killed[0] += 1
+
+    with pytest.MonkeyPatch.context() as patch, workflow("w", store=f"sqlite:///{tmp_path}/runs.db") as wf:
+        patch.setattr("durable.executors.processes.Worker", Mortal)
+        patch.setattr(os, "kill", _kill_if_there)
+        group_of(*[bodies.naps(task_id=f"n{n}", seconds=0.02) for n in range(60)], max_concurrent=3)
+        killer = threading.Thread(target=kill_some)
+        killer.start()
+        try:
+            run = wf.start()
+        finally:
+            over.set()
+            killer.join()
+    assert run.result() == {f"n{n}": 0.02 for n in range(60)}
+    assert killed[0] > 3
+    assert 0 < count(run, "TaskInterrupted") <= 15
+    assert count(run, "TaskStarted") == 60 + count(run, "TaskInterrupted")
+
+
+def _kill_if_there(pid: int, number: int, _kill: Any = os.kill) -> None:
+    with suppress(ProcessLookupError):
+        _kill(pid, number)
+
+
+def test_under_aexecute_bodies_run_in_other_processes_too(store: Store) -> None:
+    """Coroutines on the caller's loop beside them."""
+    with workflow("w", store=store) as wf:
+        group_of(bodies.on_the_loop, bodies.pid)
+    result = asyncio.run(wf.aexecute())
+    assert result["on_the_loop"] == os.getpid() != result["pid"]
+
+
+def test_a_body_may_run_another_workflow(store: Store, tmp_path: Path) -> None:
+    """It is a program like any other."""
+    with workflow("w", store=store) as wf:
+        group_of(bodies.runs_another(url=f"sqlite:///{tmp_path}/inner.db"))
+    assert wf.execute() == {"runs_another": 5}
 
 
 def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:

@@ -243,8 +243,12 @@ def test_programs_that_bodies_have_started_end_with_the_driver_too(tmp_path: Pat
 def test_a_worker_finds_out_although_a_fork_of_the_driver_holds_its_pipes(tmp_path: Path) -> None:
     """It looks now and then who its parent is."""
     forked = tmp_path / "forked"
-    forks = f"    open({str(forked)!r}, 'w').write(str(os.getpid())) if os.fork() == 0 else None\n    time.sleep(600)"
-    script = "import os\n" + _DRIVER.replace("    time.sleep(600)", forks)
+    forks = f"    number_in(Path({str(tmp_path / 'idle')!r}))\n"  # not while the worker is being started
+    forks += f"    open({str(forked)!r}, 'w').write(str(os.getpid())) if os.fork() == 0 else None\n"
+    forks += "    time.sleep(600)"
+    script = "import os\nfrom pathlib import Path\nfrom tests.executors.calls import number_in\n" + _DRIVER.replace(
+        "    time.sleep(600)", forks
+    )
     driver = subprocess.Popen([sys.executable, "-c", script, f"mark {tmp_path / 'idle'}"], env=_env(), process_group=0)
     try:
         pid = number_in(tmp_path / "idle")
@@ -253,6 +257,7 @@ def test_a_worker_finds_out_although_a_fork_of_the_driver_holds_its_pipes(tmp_pa
         until(lambda: not lives(pid))
         assert lives(other)
     finally:
+        driver.kill()
         driver.wait()
         os.killpg(driver.pid, signal.SIGKILL)
 

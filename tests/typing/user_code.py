@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, assert_type
 
 from durable import (
     AtLeastNGroupPolicy,
     Chain,
     Channel,
+    CoordinationBackend,
     ErrorRecord,
     Event,
     GroupExecutionPolicy,
@@ -65,6 +67,8 @@ assert_type(fetch >> parse, Chain)
 assert_type(fetch | parse, ParallelGroup)
 assert_type(chain(fetch, parse | report), Chain)
 assert_type(parallel(fetch, parse, name="g").with_execution(policy="best_effort", timeout=5), ParallelGroup)
+assert_type(parallel(fetch, parse).with_execution(CoordinationBackend.PROCESS, max_concurrent=2), ParallelGroup)
+assert_type(parallel(fetch, parse).with_execution(backend=lambda: ProcessPoolExecutor(2)), ParallelGroup)
 fetch >> 5  # type: ignore[operator]
 
 
