@@ -31,6 +31,8 @@ LISTED = 20
 
 _LOST = (FAILED, TIMED_OUT, CANCELLED)
 _UNFINISHED = (INTERRUPTED, RUNNING, WAITING, SUSPENDED)
+ATTENTION = (*_UNFINISHED, *_LOST)
+"""Statuses of members that are worth a line of their own."""
 
 
 class MapPlan(msgspec.Struct, frozen=True):
@@ -78,8 +80,8 @@ def plan_of_map(state: RunState, group: int, *, driven: bool, reopened: bool, wo
     return MapPlan(
         {action: count for action, count in actions.items() if count},
         ", ".join(said),
-        sum(_seconds(state, expansion, reused)),
-        [] if settled else list(_listed(state, expansion)),
+        sum(_seconds(state, expansion, reused)) * _share(state.graph.group(group).chunk),
+        [] if settled else worth_listing(state, expansion),
         over or (expansion.complete and not actions["run"] and not actions["blocked"]),
     )
 
@@ -111,6 +113,11 @@ def _words(counts: dict[int, int], awake: int, again: bool, settled: bool, drive
         yield f"{counts[SUSPENDED]:,} suspended{ready}"
 
 
+def _share(chunk: int) -> float:
+    """How much of its time a member works, on average: those that are handed over together wait for each other."""
+    return 2 / (chunk + 1)
+
+
 def _seconds(state: RunState, expansion: Expansion, statuses: Collection[int]) -> Iterator[float]:
     """Yield how long the last attempts of the members of some statuses took together, batch by batch."""
     wanted = bytes(status in statuses for status in range(256))
@@ -121,12 +128,18 @@ def _seconds(state: RunState, expansion: Expansion, statuses: Collection[int]) -
         yield sum(ended - started for started, ended in times if 0 < started < ended) / 1e6
 
 
-def _listed(state: RunState, expansion: Expansion) -> list[int]:
-    """Members that did not finish, then those that failed, up to a limit; in the order of the items."""
+def worth_listing(state: RunState, expansion: Expansion, limit: int = LISTED) -> list[int]:
+    """Return members that did not finish, then those that failed, up to a limit; in the order of the items.
+
+    Args:
+        state: the folded run.
+        expansion: the map's members.
+        limit: how many.
+    """
     found: list[int] = []
     for statuses in (_UNFINISHED, _LOST):
         for node in state.having(*statuses):
-            if len(found) == LISTED:
+            if len(found) >= limit:
                 return sorted(found)
             if state.graph.parent[node] == expansion.group:
                 found.append(node)
