@@ -219,6 +219,7 @@ EVENTS: dict[str, EventKind] = {
             "keys": "of each, if they have keys",
             "digest": "of the items, as they were read",
             "last": "whether there will be no more",
+            "expected": "how many there will be in all, if that is known",
             "sources": "the events whose values the items are, if they are not in the payload",
         },
         "the items, if no other event has them",

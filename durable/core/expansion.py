@@ -60,6 +60,7 @@ class Expansion:
         batches: as they were recorded.
         count: how many members there are.
         complete: whether there will be no more.
+        expected: how many there will be in all, as far as is known; 0 when it is not.
     """
 
     def __init__(self, group: int, name: str, keyed: bool) -> None:
@@ -69,6 +70,7 @@ class Expansion:
         self.batches: list[Batch] = []
         self.count = 0
         self.complete = False
+        self.expected = 0
         self._begins = array("q")
         self._places = array("q")
         self._table: KeyTable | None = None
