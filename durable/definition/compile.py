@@ -257,6 +257,11 @@ class Compiled:
                 f"the map {name!r} goes over the result of {source.task_id!r}, which is not linked",
                 hint=f"Link it: {source.task_id} >> {group.task.task_id}.map({source.task_id})",
             )
+        taken = next((other for other in names if other.startswith(f"{name}/")), None)
+        if taken is not None:
+            raise DefinitionError(
+                f"the id {taken!r} may be that of a member of the map {name!r}", hint="Give the map another name="
+            )
         args = self._digest(group.task, name) if group.task.bound else ""
         spec = map_spec(group, args, source.task_id if source is not None else "", names.__contains__)
         self.groups[name], self.policies[name] = group, group.policy

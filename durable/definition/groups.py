@@ -240,10 +240,10 @@ class ParallelGroup(Linkable):
         workflow.add(self)
         with workflow.start(**options) as run:
             run.result()
-            found = run.task_results(self.task_id)
+            found = dict(run.task_results(self.task_id))
             for result in found.values():
                 result.load()  # the store may be closed after this
-            return dict(found)
+            return found
 
     def __repr__(self) -> str:
         return f"<ParallelGroup {self.task_id}>"

@@ -171,7 +171,7 @@ class Drive:
             else:
                 decision = decide(moment := now())
             start = decision.start
-            more = bool(decision.expand) and self.items.want(decision.expand, self.verdicts.fail)
+            more = bool(decision.expand) and self.items.want(decision.expand)
             if start:
                 started = [self._start(node, moment) for node in start]
                 commit()

@@ -108,12 +108,13 @@ class Items:
 
     # The driver's side.
 
-    def want(self, groups: Iterable[int], fail: Callable[[int, BaseException], None]) -> bool:
+    def want(self, groups: Iterable[int]) -> bool:
         """Read the next window of maps, on the driver where nobody has to wait for it.
+
+        An error is posted also then: what is decided to start already must not be closed by it.
 
         Args:
             groups: the maps; those that are being read are left alone.
-            fail: takes the error of a map whose items cannot be read.
 
         Returns:
             Whether something was recorded at once.
@@ -124,30 +125,38 @@ class Items:
                 continue
             if group not in self._sources:
                 self._sources[group] = self._windows(group)
-            if group in self._at_hand:
-                self.take(group, self._next(group), fail)
+            if group not in self._at_hand:
+                self.reading.add(group)
+                Thread(target=self._read, args=(group,), name="durable-items", daemon=True).start()
+                continue
+            read = self._next(group)
+            if isinstance(read, Window):
+                self._record(group, read)
                 recorded = True
             else:
                 self.reading.add(group)
-                Thread(target=self._read, args=(group,), name="durable-items", daemon=True).start()
+                self._post(("members", (group, read)))
         return recorded
 
     def take(self, group: int, read: Window | BaseException, fail: Callable[[int, BaseException], None]) -> None:
-        """Record what was read of a map, if it still runs."""
+        """Record what was read of a map, if it still runs; ``fail`` takes the error of one that cannot be read."""
         state = self._journal.state
         self.reading.discard(group)
         if state.nodes[group] != RUNNING or state.graph.expansions.by_group[group].complete:
             self._sources.pop(group, None)
             return
         if isinstance(read, Window):
-            emit_window(self._journal, state.graph.ids[group], read)
-            if read.last:
-                self._sources.pop(group, None)
+            self._record(group, read)
             return
         self._sources.pop(group, None)
         if isinstance(read, DivergenceError):
             raise read
         fail(group, read)
+
+    def _record(self, group: int, window: Window) -> None:
+        emit_window(self._journal, self._journal.state.graph.ids[group], window)
+        if window.last:
+            self._sources.pop(group, None)
 
     def _read(self, group: int) -> None:
         self._post(("members", (group, self._next(group))))
