@@ -61,6 +61,7 @@ class Expansion:
         count: how many members there are.
         complete: whether there will be no more.
         expected: how many there will be in all, as far as is known; 0 when it is not.
+        cut: whether that is so only because the map's time was over; more may come once it is opened again.
     """
 
     def __init__(self, group: int, name: str, keyed: bool) -> None:
@@ -71,6 +72,7 @@ class Expansion:
         self.count = 0
         self.complete = False
         self.expected = 0
+        self.cut = False
         self._begins = array("q")
         self._places = array("q")
         self._table: KeyTable | None = None

@@ -76,6 +76,7 @@ def dump(state: RunState) -> bytes:
     whole["batches"] = list(_dumped_batches(state))
     whole["complete"] = [group for group, expansion in expansions.items() if expansion.complete]
     whole["expected"] = {group: expansion.expected for group, expansion in expansions.items()}
+    whole["cut"] = [group for group, expansion in expansions.items() if expansion.cut]
     whole["taken"] = {node: sorted(taken) for node, taken in state.taken.items()}
     whole["listening"], whole["requests"] = state.listening, state.requests
     whole["channel"] = {key: channel.operations(cell) for key, cell in state.channel.items()}
@@ -196,3 +197,5 @@ def _regrow_all(state: RunState, whole: dict[str, Any], grown: Iterator[Event]) 
         state.graph.expansions.by_group[group].complete = True
     for group, expected in whole["expected"].items():
         state.graph.expansions.by_group[int(group)].expected = expected
+    for group in whole["cut"]:
+        state.graph.expansions.by_group[group].cut = True

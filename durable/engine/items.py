@@ -43,13 +43,14 @@ _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 _GIVEN = object()
 
 
-def emit_window(journal: Journal, name: str, window: Window) -> None:
+def emit_window(journal: Journal, name: str, window: Window, *, cut: bool = False) -> None:
     """Record members of a map.
 
     Args:
         journal: of the run.
         name: the map's id.
         window: the items that they are made of.
+        cut: whether it is the last one although there may be more items.
     """
     fields = {
         "count": window.count,
@@ -57,6 +58,7 @@ def emit_window(journal: Journal, name: str, window: Window) -> None:
         "digest": window.digest or None,
         "last": True if window.last else None,
         "expected": window.expected,
+        "cut": True if cut else None,
         "sources": window.sources,
     }
     payload = Payload(*window.items) if window.items is not None else None
@@ -64,10 +66,10 @@ def emit_window(journal: Journal, name: str, window: Window) -> None:
 
 
 def close_map(journal: Journal, group: int) -> None:
-    """Let a map have no more members: its time is over."""
+    """Let a map have no more members: its time is over, until a resume gives it more."""
     state = journal.state
     if not state.graph.expansions.by_group[group].complete:
-        emit_window(journal, state.graph.ids[group], Window(0, last=True))
+        emit_window(journal, state.graph.ids[group], Window(0, last=True), cut=True)
 
 
 def emit_fragment(journal: Journal, name: str, number: int, fragment: Fragment) -> None:

@@ -55,7 +55,15 @@ def facts(state: RunState) -> dict[str, Any]:
         "graph": {name: copy(getattr(state.graph, name)) for name in GRAPH},
         "members": {group: [list(line) for line in lines] for group, lines in state.graph.members.items()},
         "maps": {
-            group: [one.name, one.keyed, one.count, one.complete, list(one.batches), list(map(one.id_of, one.nodes))]
+            group: [
+                one.name,
+                one.keyed,
+                one.count,
+                one.complete,
+                one.cut,
+                list(one.batches),
+                list(map(one.id_of, one.nodes)),
+            ]
             for group, one in state.graph.expansions.by_group.items()
         },
         "marks": {node: copied(marks) for node, marks in state.marks.items()},
