@@ -12,6 +12,7 @@ from durable.cli.options import json_option, limit_option, run_argument, store_o
 if TYPE_CHECKING:
     from durable.cli.subjects import Subject
     from durable.core.progress import Progress
+    from durable.core.sizes import Sizes
     from durable.core.state import RunState
     from durable.run import Run
 
@@ -127,7 +128,7 @@ def _show_all(run: Run, status: str | None, limit: int, as_json: bool) -> None:
     nodes = nodes_of(state, status, limit)
     if as_json:
         found = [item.document() for item in subjects(state, run.store, nodes)]
-        print_json(_summary(run) | {"tasks": [item for item in found if item["kind"] == "task"],
+        print_json(_summary(run, run.sizes()) | {"tasks": [item for item in found if item["kind"] == "task"],
                                     "groups": [item for item in found if item["kind"] == "group"]})  # fmt: skip
     else:
         _print(run, nodes, limit, status)
@@ -147,7 +148,10 @@ def _print(run: Run, nodes: list[int], limit: int, status: str | None) -> None:
                 say(line)
             say(f"resume:    {run.resume_command()}")
     _note_left_out(state, nodes, status)
-    nodes = chosen(nodes, limit, lambda node: needs_attention(state, node), "--limit 0 shows all, --status some")
+    written = [node for node in nodes if state.graph.expansion_of(node) is None]  # members were chosen before
+    how = "--limit 0 shows all, --status some"
+    kept = set(chosen(written, limit, lambda node: needs_attention(state, node), how))
+    nodes = [node for node in nodes if node in kept or state.graph.expansion_of(node) is not None]
     _print_rows(list(subjects(state, run.store, nodes)))
 
 
@@ -198,7 +202,7 @@ def _about(item: Subject) -> str:
     return item.preview or ""
 
 
-def _summary(run: Run) -> dict[str, Any]:
+def _summary(run: Run, sizes: Sizes) -> dict[str, Any]:
     from durable.cli.ended import error_line, task_counts
     from durable.cli.space import space_document
     from durable.cli.words import utc_time
@@ -221,7 +225,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "progress": run.progress(),
         "channel": sorted(state.channel),
         "metadata": sorted(state.metadata),
-        "space": space_document(run.sizes()),
+        "space": space_document(sizes),
     }
     if info.shown_status in ("interrupted", "failed"):
         document["resume"] = run.resume_command()
@@ -233,7 +237,8 @@ def _print_summary(run: Run) -> None:
     from durable.cli.space import space_line
     from durable.cli.words import lasted, local_time
 
-    info, summary = run.info, _summary(run)
+    info, sizes = run.info, run.sizes()  # which are measured once: it takes seconds for millions of events
+    summary = _summary(run, sizes)
     say(_headline(run))
     lease = run.store.lease(run.run_id)
     counts = {name: count for name, count in summary["counts"].items() if name != "total"}
@@ -248,7 +253,7 @@ def _print_summary(run: Run) -> None:
         "tasks": f"{summary['counts']['total']:,}: {tasks}",
         **_progress_lines(summary["progress"]),
         "channel": channel,
-        "space": space_line(run.sizes()),
+        "space": space_line(sizes),
         "resume": summary.get("resume"),
     }
     for name, text in lines.items():
