@@ -151,7 +151,7 @@ class Run:
         """
         from durable.core.divergence import compare
         from durable.core.plan import make_plan
-        from durable.definition.inspection import errors_of, static_divergence
+        from durable.definition.inspection import RecordedErrors, static_divergence
 
         state, info = self.load_state(), self.info
         workflow = workflow or self.workflow
@@ -159,7 +159,6 @@ class Run:
             divergence, gone = compare(state, lifecycle.compile_for(state, workflow).definition), set[str]()
         else:
             divergence, gone = static_divergence(state)
-        errors = errors_of(state, self.store)
         now, inbox = self.store.clock.now(), self.store.inbox(self.run_id)
         for message in inbox if info.status not in RUN_ENDS.values() else ():
             if message.kind in (CANCEL, TERMINATE):
@@ -170,7 +169,7 @@ class Run:
             divergence,
             gone=gone,
             driven=info.driven,
-            errors=errors,
+            errors=RecordedErrors(state, self.store),
             sent={(message.kind, body_of(message).name) for message in inbox},
             now=now,
         )

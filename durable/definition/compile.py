@@ -121,9 +121,9 @@ class Compiled:
         checked = [(name, task, "") for name, task in self.tasks.items()]
         checked += [(name, mapped.task, mapped.parameter) for name, mapped in self.mapped.items()]
         for name, task, item in checked:
-            if self.graph.follows_something(self.graph.index[name]):
-                continue
             signature = task.signature
+            if not signature.names or self.graph.follows_something(self.graph.index[name]):
+                continue
             given = {*task.bound, *initial, *signature.optional, *self.upstream[name], item}
             missing = [parameter for parameter in signature.names if parameter not in given]
             if missing:

@@ -12,6 +12,8 @@ from itertools import islice
 from threading import Lock, Thread
 from typing import Any
 
+from msgspec.structs import replace
+
 from durable.core.events import encode_fields
 from durable.core.expansion import Batch, Expansion
 from durable.core.specs import Fragment, Window
@@ -55,6 +57,7 @@ def emit_window(journal: Journal, name: str, window: Window, *, cut: bool = Fals
         "keys": window.keys,
         "digest": window.digest or None,
         "last": True if window.last else None,
+        "expected": window.expected,
         "cut": True if cut else None,
         "sources": window.sources,
     }
@@ -181,15 +184,17 @@ class Items:
         live = self._code.mapped_task(graph, group).group
         if spec.source:
             self._at_hand.add(group)
-            return self._from_result(group, spec.source, expansion)
+            return _expecting(self._from_result(group, spec.source, expansion), lambda: self._results(group))
         if live is None:
             return _missing(expansion)
         if live.at_hand:
             self._at_hand.add(group)
-        name = expansion.name
         if live.key is not None:
-            return keyed_windows(_named(live.open, live.key, expansion), expansion.count, inline(name))
-        return self._positional(live.open, expansion)
+            named = _named(live.open, live.key, expansion)
+            found = keyed_windows(named, expansion.count, inline(expansion.name))
+        else:
+            found = self._positional(live.open, expansion)
+        return _expecting(found, lambda: live.size)
 
     def _positional(self, begin: Callable[[], Iterator[Any]], expansion: Expansion) -> Iterator[Window]:
         items = begin()
@@ -243,6 +248,15 @@ class Items:
             return
         yield from _of_members(view, node, key, expansion)
 
+    def _results(self, group: int) -> int | None:
+        """How many items the result has that a map goes over, once it was looked at."""
+        graph, view = self._journal.state.graph, self._journal.view
+        if group in self._values:
+            return len(self._values[group])
+        spec = graph.group(group).map
+        source = graph.find(spec.source, group, members=False) if spec is not None else None
+        return len(view.member_values(source)) if source is not None else None
+
     def _value(self, group: int, seq: int) -> list[Any]:
         """The items that a task returned, decoded once."""
         if group not in self._values:
@@ -289,6 +303,12 @@ class Items:
         assert node is not None
         values = self._value(expansion.group, state.outcome[node])
         return [_copy(value) for value in values[batch.place : batch.place + batch.count]]
+
+
+def _expecting(found: Iterator[Window], known: Callable[[], int | None]) -> Iterator[Window]:
+    """Say with the first window how many items there are in all, if that is known."""
+    for place, window in enumerate(found):
+        yield window if place or window.last else replace(window, expected=known())
 
 
 class _Later:
