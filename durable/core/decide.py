@@ -400,8 +400,8 @@ class Frontier:
         self.member_done[end] = 1
         group = self.graph.parent[end]
         self.unsettled[group] -= 1
-        if failed and group in self.failed:
-            self.failed[group] += 1
+        if group in self.failed and (failed or self.state.nodes[end] != SUCCEEDED):
+            self.failed[group] += 1  # a skipped one too: an earlier verdict has closed it
         spec: Any = self.graph.specs[group]
         if not self.unsettled[group] or spec.decide_early or (failed and spec.fail_fast):
             self.to_judge[group] = None

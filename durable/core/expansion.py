@@ -7,6 +7,7 @@ items or where they come from.
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from typing import overload
 import msgspec
 
 from durable.core.keys import KeyTable
+
+_POSITION = re.compile("0|[1-9][0-9]{0,18}")
 
 SEPARATOR = "\n"
 """Between the keys of a batch; no key holds it."""
@@ -57,6 +60,8 @@ class Expansion:
         batches: as they were recorded.
         count: how many members there are.
         complete: whether there will be no more.
+        expected: how many there will be in all, as far as is known; 0 when it is not.
+        cut: whether that is so only because the map's time was over; more may come once it is opened again.
     """
 
     def __init__(self, group: int, name: str, keyed: bool) -> None:
@@ -66,21 +71,24 @@ class Expansion:
         self.batches: list[Batch] = []
         self.count = 0
         self.complete = False
+        self.expected = 0
+        self.cut = False
         self._begins = array("q")
         self._places = array("q")
         self._table: KeyTable | None = None
+        self._near = Batch(group, 0, 0, 0, 0)
         self._split: tuple[Batch | None, list[str]] = (None, [])
 
     def add(self, batch: Batch) -> None:
         """Take a batch in."""
         if not batch.count:
             return
-        if self._table is not None and batch.keys is not None:
-            self._table.extend(batch.keys.split(SEPARATOR), self.count)
         self.batches.append(batch)
         self._begins.append(batch.begin)
         self._places.append(batch.place)
         self.count += batch.count
+        if self._table is not None and batch.keys is not None:  # last: what is found in it is there
+            self._table.extend(batch.keys.split(SEPARATOR), batch.place)
 
     def batch_of(self, node: int) -> Batch:
         """The batch that a member stands in."""
@@ -110,14 +118,19 @@ class Expansion:
     def find(self, name: str) -> int | None:
         """The node of the member with this name, if there is one."""
         place = self.place_named(name)
-        return None if place is None else self.node_at(place)
+        if place is None:
+            return None
+        batch = self._near  # members start in order: most are in the batch of the one before
+        if not batch.place <= place < batch.place + batch.count:
+            batch = self._near = self.batches[bisect_right(self._places, place) - 1]
+        return batch.begin + place - batch.place
 
     def place_named(self, name: str) -> int | None:
         """The position of the member with this name, if there is one."""
         if self.keyed:
             place = self.table.find(name)
             return None if place < 0 else place
-        if not name.isdecimal() or (name[0] == "0" and name != "0"):
+        if not _POSITION.fullmatch(name):
             return None
         place = int(name)
         return place if place < self.count else None
@@ -207,9 +220,10 @@ class Expansions:
         place = name.find("/")
         while place >= 0:
             expansion = self._by_name.get(name[:place])
-            found = expansion.find(name[place + 1 :]) if expansion is not None else None
-            if found is not None:
-                return found
+            if expansion is not None:
+                found = expansion.find(name[place + 1 :])
+                if found is not None:
+                    return found
             place = name.find("/", place + 1)
         return None
 
@@ -235,17 +249,29 @@ class Ids(dict[int, str]):
         return self._expansions.of(node).id_of(node)
 
 
+_RECENT = 4096
+"""Names of members whose nodes are kept at hand, at most."""
+
+
 class Index(dict[str, int]):
     """Nodes by id: kept for those that were defined or scheduled, looked up for members of maps."""
 
     def __init__(self, expansions: Expansions) -> None:
         super().__init__()
         self._expansions = expansions
+        self._recent: dict[str, int] = {}
 
     def __missing__(self, name: str) -> int:
+        recent = self._recent
+        node = recent.pop(name, None)  # whatever starts will end: most names are asked for twice
+        if node is not None:
+            return node
         node = self._expansions.find(name) if self._expansions else None
         if node is None:
             raise KeyError(name)
+        if len(recent) >= _RECENT:
+            recent.clear()
+        recent[name] = node
         return node
 
     def get(self, name: str, default: int | None = None) -> int | None:  # type: ignore[override]

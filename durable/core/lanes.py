@@ -150,7 +150,7 @@ class Lanes:
         free = self._limits[lane] - self.busy.get(lane, 0)
         if lane in self._rates:
             free = self._rates[lane].allow(min(free, len(queue)), now)
-        if lane in self.chunks and free < len(queue):
+        elif lane in self.chunks and free < len(queue):
             free -= free % self.chunks[lane]  # a chunk is handed over whole
         nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:

@@ -18,7 +18,7 @@ import msgspec
 from durable.core import channel
 from durable.core.events import Event
 from durable.core.expansion import Batch
-from durable.core.fold import apply
+from durable.core.fold import FOLDS, apply
 from durable.core.fold_growth import SPARSE, regrow
 from durable.core.graph import Graph
 from durable.core.marks import Marks
@@ -53,9 +53,17 @@ def replay(state: RunState, events: Iterable[Event]) -> RunState:
     Raises:
         LogCorrupt, UnknownEvent, IllegalTransition: the log cannot be folded.
     """
+    seq = state.seq
     with collections_paused():
         for event in events:
-            apply(state, event)
+            fold = FOLDS.get(event.type)
+            if fold is None or event.seq != seq + 1:
+                apply(state, event)  # says what is wrong
+            else:  # what apply does: a log may have millions of events
+                fold(state, event)
+                state.seq = event.seq
+                state.time = event.time
+            seq += 1
     return state
 
 
@@ -67,6 +75,8 @@ def dump(state: RunState) -> bytes:
     expansions = state.graph.expansions.by_group
     whole["batches"] = list(_dumped_batches(state))
     whole["complete"] = [group for group, expansion in expansions.items() if expansion.complete]
+    whole["expected"] = {group: expansion.expected for group, expansion in expansions.items()}
+    whole["cut"] = [group for group, expansion in expansions.items() if expansion.cut]
     whole["taken"] = {node: sorted(taken) for node, taken in state.taken.items()}
     whole["listening"], whole["requests"] = state.listening, state.requests
     whole["channel"] = {key: channel.operations(cell) for key, cell in state.channel.items()}
@@ -185,3 +195,7 @@ def _regrow_all(state: RunState, whole: dict[str, Any], grown: Iterator[Event]) 
         regrow(state, event.task_id, fragment)
     for group in whole["complete"]:
         state.graph.expansions.by_group[group].complete = True
+    for group, expected in whole["expected"].items():
+        state.graph.expansions.by_group[int(group)].expected = expected
+    for group in whole["cut"]:
+        state.graph.expansions.by_group[group].cut = True

@@ -21,9 +21,9 @@ from durable.store import Checkpoint, Lease, Store
 
 CHECKPOINT_EVENTS = 4000
 """Events after which a checkpoint pays for a small run."""
-CHECKPOINT_SHARE = 2
+CHECKPOINT_SHARE = 4
 """A checkpoint is taken when the log since the last one is about so many times as large as it."""
-_NODE_BYTES = 33
+_NODE_BYTES = 9
 _EVENT_BYTES = 60
 
 _STEPS: dict[str, tuple[Callable[[RunState, Event], int | None], Callable[[Frontier, Any], None] | None]] = {

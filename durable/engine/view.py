@@ -55,8 +55,9 @@ class RunView:
                 continue
             if kind == "TaskSucceeded":
                 payload = event.payload
-                kept[event.seq] = (event.encoding, payload)
-                self._held += _ENTRY_BYTES if payload is None else _ENTRY_BYTES + len(payload)
+                if payload is not None:
+                    kept[event.seq] = (event.encoding, payload)
+                    self._held += _ENTRY_BYTES + len(payload)
             elif kind in _KEPT:
                 self._keep(event)
         if self._held > CACHE_BYTES:
@@ -168,9 +169,12 @@ class RunView:
             _copy(event.fields["key"], self.state.metadata, self.metadata)
 
     def _evict(self) -> None:
-        while self._held > CACHE_BYTES:
-            oldest = next(iter(self._bytes))
-            self._held -= _ENTRY_BYTES + len(self._bytes.pop(oldest)[1] or b"")
+        """Let the older half go: one by one from the front of a dict would take longer the more went before."""
+        newer = list(self._bytes.items())[len(self._bytes) // 2 :]
+        self._held = sum(_ENTRY_BYTES + len(payload or b"") for _, (_, payload) in newer)
+        if self._held > CACHE_BYTES:  # one that is larger than all the room there is
+            newer, self._held = [], 0
+        self._bytes = dict(newer)
 
 
 def _runs(seqs: Sequence[int]) -> list[tuple[int, int]]:

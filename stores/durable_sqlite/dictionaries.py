@@ -67,6 +67,7 @@ class Dictionaries:
         self._patience = PATIENCE
         self._poor = 0
         self.present: tuple[int, bytes] | None = None
+        self._connection: sqlite3.Connection
         self._own = local()  # a compressor that two threads share crashes the interpreter
         link.when_opened(self._register)
 
@@ -114,6 +115,7 @@ class Dictionaries:
         raise ValueError("see link.fault")
 
     def _register(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection  # not asked of the link while a row is read: it might open another one
         connection.create_function("expand", 2, self.expand, deterministic=True)
 
     def _compressor(self, number: int, content: bytes) -> zstandard.ZstdCompressor:
@@ -129,7 +131,7 @@ class Dictionaries:
         if number not in known:
             import zstandard
 
-            for (content,) in self._link.connection().execute(_CONTENT, (number,)):
+            for (content,) in self._connection.execute(_CONTENT, (number,)):
                 known[number] = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
                 break
             else:

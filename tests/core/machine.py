@@ -28,7 +28,7 @@ GRAPH = (
     "end_of",
     "needs",
     "after",
-    "members",
+    "lane",
     "scheduler",
     "scheduled",
     "short",
@@ -53,6 +53,19 @@ def facts(state: RunState) -> dict[str, Any]:
         "definition": state.graph.definition,
         "nodes": bytes(state.nodes),
         "graph": {name: copy(getattr(state.graph, name)) for name in GRAPH},
+        "members": {group: [list(line) for line in lines] for group, lines in state.graph.members.items()},
+        "maps": {
+            group: [
+                one.name,
+                one.keyed,
+                one.count,
+                one.complete,
+                one.cut,
+                list(one.batches),
+                list(map(one.id_of, one.nodes)),
+            ]
+            for group, one in state.graph.expansions.by_group.items()
+        },
         "marks": {node: copied(marks) for node, marks in state.marks.items()},
         **{name: dict(getattr(state, name)) for name in SPARSE},
     }

@@ -290,6 +290,22 @@ def test_coroutines_of_the_group_run_on_the_loop(store: Store) -> None:
     assert result["on_the_loop"] == os.getpid() != result["pid"]
 
 
+@BACKENDS
+def test_a_map_goes_over_its_items_in_other_processes(store: Store, backend: Any) -> None:
+    """With the same rules: what it maps may not ask for the context."""
+
+    @task
+    def asks(context: TaskExecutionContext, n: int) -> int:
+        return n
+
+    with workflow("w", store=store) as wf:
+        wf.add(bodies.echo.map(range(30)).with_execution(backend=backend, max_concurrent=2))
+    with pytest.raises(DefinitionError, match="task 'asks' asks for the context"):
+        asks.map(range(3)).with_execution(backend=backend)
+    run = wf.start()
+    assert [result.value for result in run.task_results("echo").values()] == list(range(30))
+
+
 def test_a_group_with_an_executor_of_its_own_cannot_be_scheduled(store: Store) -> None:
     """After a crash nobody would know what made it; one with PROCESS can."""
 
@@ -583,3 +599,15 @@ print(sorted(heavy & set(sys.modules)))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=50)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_of_a_chunk_only_the_member_that_killed_the_process_is_interrupted(store: Store, tmp_path: Path) -> None:
+    """Those behind it never began: they go on in a new process, and their attempts are not used up."""
+    with workflow("w", store=store) as wf:
+        poison = bodies.dies(folder=str(tmp_path), times=1)
+        members = [bodies.echo(task_id=f"e{n}", value=n) for n in range(6)]
+        group_of(*members[:3], poison, *members[3:], max_concurrent=7, chunk_size=7)
+    run = wf.start()
+    assert run.result() == {**{f"e{n}": n for n in range(6)}, "dies": 2}
+    assert count(run, "TaskInterrupted") == count(run, "TaskInterrupted", "dies") == 1
+    assert count(run, "TaskStarted") == 8

@@ -246,9 +246,8 @@ def test_a_worker_finds_out_although_a_fork_of_the_driver_holds_its_pipes(tmp_pa
     forks = f"    number_in(Path({str(tmp_path / 'idle')!r}))\n"  # not while the worker is being started
     forks += f"    open({str(forked)!r}, 'w').write(str(os.getpid())) if os.fork() == 0 else None\n"
     forks += "    time.sleep(600)"
-    script = "import os\nfrom pathlib import Path\nfrom tests.executors.calls import number_in\n" + _DRIVER.replace(
-        "    time.sleep(600)", forks
-    )
+    script = "import os\nfrom pathlib import Path\nfrom tests.executors.calls import number_in\n"
+    script += _DRIVER.replace("    time.sleep(600)", forks)
     driver = subprocess.Popen([sys.executable, "-c", script, f"mark {tmp_path / 'idle'}"], env=_env(), process_group=0)
     try:
         pid = number_in(tmp_path / "idle")
