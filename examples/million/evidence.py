@@ -48,10 +48,10 @@ def check_log(database: Path, run_id: str, lines: int) -> Iterator[Check]:
         yield Check(
             started == lines + cut, f"{started:,} bodies started: one a line, and again the {cut:,} in flight at a kill"
         )
-        again = count(
-            """count(*) FROM members AS later JOIN outcomes ON outcomes.task_id = later.task_id
-            WHERE later.type = 'TaskStarted' AND later.attempt > 1 AND later.seq > outcomes.seq"""
-        )
+        later = "seq, task_id FROM members WHERE type = 'TaskStarted' AND attempt > 1"
+        starts = {name: seq for seq, name in connection.execute(_LOG + "SELECT " + later, {"run": run_id})}
+        ended = connection.execute(_LOG + "SELECT seq, task_id FROM outcomes", {"run": run_id})
+        again = sum(starts.get(name, 0) > seq for seq, name in ended)
         yield Check(again == 0, f"{again:,} bodies started after their outcome was recorded")
 
 
