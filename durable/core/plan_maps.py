@@ -102,7 +102,7 @@ def _words(counts: dict[int, int], awake: int, again: bool, settled: bool, drive
     }
     merged: dict[str, int] = {}
     for status, count in counts.items():
-        lost = "and settled" if settled else "run again" if again else "recorded"
+        lost = "and settled" if settled else "run again" if again else "and recorded"
         word = said.get(status) or f"{STATUSES[status].replace('_', ' ')} {lost}"
         if count and status != SUSPENDED:
             merged[word] = merged.get(word, 0) + count

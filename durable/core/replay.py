@@ -26,7 +26,7 @@ from durable.core.pausing import collections_paused
 from durable.core.specs import Fragment
 from durable.core.state import ReadGraph, RunState
 
-CHECKPOINT_FORMAT = 3
+CHECKPOINT_FORMAT = 4
 
 _COLUMNS = ("attempts", "outcome", "started", "ended")
 _BATCHES = 64

@@ -38,7 +38,7 @@ def test_a_map_is_one_line_that_counts_its_members() -> None:
     made.start("m/3", "m/4")
     made.end("TaskFailed", "m/4")
     found = plan(made)
-    assert line(found).why == "3 reused, 1 interrupted, 1 failed recorded, 5 not started, more items to be read"
+    assert line(found).why == "3 reused, 1 interrupted, 1 failed and recorded, 5 not started, more items to be read"
     assert (line(found).action, line(found).members) == ("judge", {"reuse": 4, "run": 6})
     assert (found.count("reuse"), found.count("run"), found.count("blocked")) == (4, 6, 1)
 
