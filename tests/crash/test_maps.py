@@ -136,8 +136,7 @@ def test_other_items_are_named_and_nothing_is_lost(folder: Path) -> None:
         trial = kit.trial()
         (folder / "die at 95").touch()
         assert trial.drive().killed
-        recorded = len(windows(trial))
-        assert recorded >= 2
+        assert windows(trial)
         put(folder, [*range(7), -7, *range(8, 100)])
         before = trial.events()
         exit = trial.drive()
