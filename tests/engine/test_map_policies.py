@@ -213,6 +213,27 @@ def test_another_attempt_of_a_member_has_its_own_arguments(store: Store) -> None
         run_of(store, Asks(), ()).result()
 
 
+def test_a_policy_may_ask_for_many_members_of_many(store: Store) -> None:
+    """What that takes does not grow with the square of how many there are."""
+
+    @task
+    def flaky(context: TaskExecutionContext, n: int, more: int = 0) -> int:
+        if context.attempt == 1 and n >= 1000:
+            raise OSError
+        return n + more
+
+    class Again:
+        def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None:
+            for name in list(results.failed):
+                context.next_task(tasks[int(name)])
+
+    with workflow("w", store=store) as wf:
+        flaky(more=1).map(range(4000)).with_execution(policy=Again(), chunk_size=50)
+    run = wf.start()
+    assert list(run.result().values()) == list(range(1, 4001))
+    assert count(run, "TaskReopened") == 3000
+
+
 def test_what_a_verdict_has_closed_counts_as_no_success(store: Store) -> None:
     """Judged again by a rule that only counts, with more of the source to read."""
     run = run_of(store, MaxFailuresPolicy(0), [10], size=2000, max_concurrent=1)
