@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +23,8 @@ from durable import (
     Store,
     StrictGroupPolicy,
     TaskExecutionContext,
+    open_run,
+    parallel,
     task,
     workflow,
 )
@@ -95,6 +99,33 @@ def test_a_used_up_budget_stops_the_source(store: Store) -> None:
     assert GIVEN[0] < 5_000
     assert len(RAN) < 200
     assert ("k0", "ValueError: 0 is bad") in caught.value.failed_tasks
+
+
+def test_what_is_read_when_a_map_was_closed_is_dropped(store: Store) -> None:
+    """A window that comes after the verdict adds no members to it."""
+    go = threading.Event()
+
+    def blocks() -> Iterator[int]:
+        yield from range(16)
+        go.wait(10)
+        yield from range(16, 20)
+
+    @task
+    def fails(n: int) -> None:
+        raise ValueError("no")
+
+    @task
+    def lets_go(context: TaskExecutionContext) -> None:
+        while not count(open_run(context.run_id, store=store), "GroupFailed"):
+            time.sleep(0.002)
+        go.set()
+        time.sleep(0.05)
+
+    with workflow("w", store=store) as wf:
+        fails.map(blocks).with_execution(fail_fast=True)
+        parallel(lets_go, name="beside")
+    run = wf.start()
+    assert trail(run, "MembersAdded", "GroupFailed") == ["MembersAdded fails", "GroupFailed fails"]
 
 
 def test_fail_fast_stops_the_source(store: Store) -> None:
