@@ -23,6 +23,8 @@ MOST_BYTES = 1 << 20
 """About how many encoded bytes a window may have; one of a single item may have more."""
 _FIRST = 16
 _GROWTH = 4
+_SIZED = frozenset({str, bytes, bytearray})
+"""Types of items whose size is known before they are encoded: of large ones, not even the first window has many."""
 _PATIENCE = 0.1
 """Seconds after which a window is closed although it is not full, so that what a slow source gave is begun with."""
 
@@ -114,12 +116,14 @@ def keyed_windows(pairs: Iterable[tuple[str, Any]], first: int, make: Part) -> I
 
 
 def _some(source: Iterator[Any], count: int) -> tuple[list[Any], bool]:
-    """Read so many items, or fewer if they come slowly; and whether that were the last ones."""
+    """Read so many items, or fewer if they come slowly or are long texts; and whether that were the last ones."""
     found: list[Any] = []
-    until = monotonic() + _PATIENCE
+    until, size = monotonic() + _PATIENCE, 0
     for item in source:
         found.append(item)
-        if len(found) >= count or monotonic() > until:
+        if type(item) in _SIZED:
+            size += len(item)
+        if len(found) >= count or size >= MOST_BYTES or monotonic() > until:
             return found, False
     return found, True
 

@@ -518,6 +518,26 @@ def test_forks_of_maps_that_feed_each_other(store: Store) -> None:
     assert {5: 1, **{("plus", n * n): 1 for n in range(40)}} == RAN
 
 
+@pytest.mark.parametrize("part", [7, 4000])
+def test_a_fork_whose_events_have_other_numbers(store: Store, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    """What is left out, and what lies between the parts of the copy, moves the events that items are taken from."""
+    monkeypatch.setattr("durable.forks.BATCH_EVENTS", part)
+
+    @task
+    def plus(n: int) -> int:
+        RAN[("plus", n)] += 1
+        return n + 1
+
+    with workflow("w", store=store) as wf:
+        wf.add(middle(task_id="aside"))
+        first = square.map(range(40), key=str)
+        first >> plus.map(first) >> middle
+    run = wf.start(run_id="r")
+    forked = fork(store, run, "aside", "plus/3", "plus/39").resume(wf)
+    assert forked.results["plus"] == {str(n): n * n + 1 for n in range(40)}
+    assert RAN == {("plus", 9): 1, ("plus", 39 * 39): 1, "middle": 2}
+
+
 def test_a_fork_of_a_scheduled_map(store: Store) -> None:
     """Its items are only in the log: they are kept as long as who scheduled it is."""
 
