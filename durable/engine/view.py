@@ -104,7 +104,8 @@ class RunView:
     def values(self, nodes: Sequence[int], name_of: Callable[[int], str]) -> dict[str, Any]:
         """Return the values of nodes that have one, by name; many are read from the store in one pass."""
         grouped = self.state.graph.grouped
-        wanted = {self.state.outcome[node] for node in nodes if not grouped[node]} - self._bytes.keys()
+        kept, seqs = self._bytes, (self.state.outcome[node] for node in nodes if not grouped[node])
+        wanted = {seq for seq in seqs if seq not in kept}  # a set less the keys would go over all that is kept
         found: dict[int, Any] = {}
         for begin, end in _runs(sorted(wanted)):
             for event in self.store.read(self.run_id, begin - 1, end):
