@@ -129,13 +129,15 @@ class Selection:
         name = event.task_id
         if name in self.again:
             return event.type == "MembersAdded" and self._given(name)
-        return name not in self.judged_again or event.type in ("GroupStarted", "MembersAdded")
+        if name not in self.judged_again or event.type == "GroupStarted":
+            return True
+        return event.type == "MembersAdded" and not event.fields.get("cut")  # a fork has time anew
 
     def _given(self, name: str | None) -> bool:
         """Whether a map that is done again was given its items by a task that is not: nobody could read them anew."""
         graph = self._survey.state.graph
         node = graph.index.get(name or "")
-        if node not in graph.scheduler or graph.ids[graph.scheduler[node]] in self.again:
+        if node not in graph.scheduler or graph.ids[graph.scheduler[node]] in self.again | self.judged_again:
             return False
         spec = graph.group(node).map
         return spec is not None and not spec.source

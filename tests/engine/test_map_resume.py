@@ -283,21 +283,27 @@ def test_cancelled_during_a_map(store: Store) -> None:
 
 def test_terminated_from_outside_during_a_map(store: Store) -> None:
     """The run succeeds with the given result while its source is being read."""
-    reached, go = threading.Event(), threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def source() -> Iterator[int]:
-        yield from range(10)
-        reached.set()
+        yield from range(16)  # a whole window
         go.wait(10)
-        yield from range(10, 20)
+        yield from range(16, 20)
+
+    @task
+    def begins(n: int) -> int:
+        begun.set()
+        return n
 
     def end() -> None:
-        reached.wait(10)
+        begun.wait(10)
         open_run("r", store=store).terminate({"enough": True})
 
     other = threading.Thread(target=end)
     other.start()
-    run = mapped(source, store).start(run_id="r")
+    with workflow("w", store=store) as wf:
+        begins.map(source)
+    run = wf.start(run_id="r")
     go.set()
     other.join()
     assert run.result() == {"enough": True}
