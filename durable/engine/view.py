@@ -106,14 +106,14 @@ class RunView:
     def values(self, nodes: Sequence[int], name_of: Callable[[int], str]) -> dict[str, Any]:
         """Return the values of nodes that have one, by name; many are read from the store in one pass."""
         grouped = self.state.graph.grouped
-        kept, seqs = self._bytes, (self.state.outcome[node] for node in nodes if not grouped[node])
-        wanted = {seq for seq in seqs if seq not in kept}  # a set less the keys would go over all that is kept
+        outcome, held = self.state.outcome, self._bytes
+        # Looked up one by one: a difference of sets would go over all that is held, for each few hundred nodes.
+        wanted = {outcome[node] for node in nodes if not grouped[node] and outcome[node] not in held}
         found: dict[int, Any] = {}
         for begin, end in _runs(sorted(wanted)):
             for event in self._log.read(begin, end):
                 if event.seq in wanted:
                     found[event.seq] = decode(event.encoding, event.payload)
-        outcome = self.state.outcome
         return {name_of(node): found[outcome[node]] if outcome[node] in found else self.value(node) for node in nodes}
 
     def result(self, task_id: str, default: Any = None, near: int = -1) -> Any:
