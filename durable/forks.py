@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 import msgspec
 
 from durable.core.digest import verified
 from durable.core.events import Event, encode_fields
-from durable.core.forking import Selection, Survey, kept, new_question_id, open_questions
+from durable.core.forking import Selection, Survey, kept, new_question_id, open_questions, renumbered
 from durable.core.state import RunState
 from durable.core.transitions import FAILED, RUNNING
 from durable.engine.journal import Journal
@@ -187,10 +189,15 @@ def _copy(store: Store, lease: Lease, survey: Survey, again: list[str], fields: 
     state = RunState(lease.run_id, read_graph)
     journal = Journal(store, lease, state, RunView(store, state))
     size = 0
+    moved: list[tuple[int, int]] = [(0, 0)]  # from which event on numbers are larger by how many: a pause has events
     for event in kept(_past(store, was.run_id, was.seq), selection, renamed):
         if len(journal.batch) >= BATCH_EVENTS or size >= BATCH_BYTES:
             size = _pause(journal, was, size)
         payload = Payload(event.encoding, event.payload or b"") if event.encoding is not None else None
+        if state.seq + 1 - event.seq != moved[-1][1]:
+            moved.append((event.seq, state.seq + 1 - event.seq))
+        if moved[1:]:
+            event = renumbered(event, lambda seq: seq + moved[bisect_right(moved, seq, key=itemgetter(0)) - 1][1])
         journal.emit(event.type, event.task_id, event.attempt, event.data, payload, event.time)
         size += len(event.payload or b"") + len(event.data or "")
     if state.status == FAILED:

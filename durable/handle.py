@@ -86,10 +86,7 @@ class Run:
         view = self.view()
         if view.state.status == SUCCEEDED:
             found = result(view.state, view)
-            for value in [found, *(found.values() if type(found) is dict else ())]:
-                if isinstance(value, MapValues):
-                    value.keeper = self  # values are read when they are asked for: the store stays open until then
-                    self._lent = True
+            self._lend(found)
             return found
         raise failure(view.state, view, self._causes, self.resume_command())
 
@@ -97,7 +94,18 @@ class Run:
     def results(self) -> dict[str, Any]:
         """The values of all tasks that have succeeded so far, by id, in definition order."""
         view = self.view()
-        return results(view.state, view)
+        found = results(view.state, view)
+        self._lend(found)
+        return found
+
+    def _lend(self, found: Any) -> None:
+        """Keep the store open as long as values of maps live, which are read from it when they are asked for."""
+        if isinstance(found, MapValues):
+            found.keeper = self
+            self._lent = True
+        for value in found.values() if type(found) is dict else ():
+            if isinstance(value, (MapValues, dict)):
+                self._lend(value)
 
     def task_results(self, group_id: str) -> Mapping[str, TaskResult]:
         """Return the TaskResult of each member of a group by its short id; of a map, each when it is asked for."""
@@ -143,7 +151,7 @@ class Run:
         """
         from durable.core.divergence import compare
         from durable.core.plan import make_plan
-        from durable.definition.inspection import errors_of, static_divergence
+        from durable.definition.inspection import RecordedErrors, static_divergence
 
         state, info = self.load_state(), self.info
         workflow = workflow or self.workflow
@@ -151,7 +159,6 @@ class Run:
             divergence, gone = compare(state, lifecycle.compile_for(state, workflow).definition), set[str]()
         else:
             divergence, gone = static_divergence(state)
-        errors = errors_of(state, self.store)
         now, inbox = self.store.clock.now(), self.store.inbox(self.run_id)
         for message in inbox if info.status not in RUN_ENDS.values() else ():
             if message.kind in (CANCEL, TERMINATE):
@@ -162,7 +169,7 @@ class Run:
             divergence,
             gone=gone,
             driven=info.driven,
-            errors=errors,
+            errors=RecordedErrors(state, self.store),
             sent={(message.kind, body_of(message).name) for message in inbox},
             now=now,
         )

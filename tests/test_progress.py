@@ -111,7 +111,8 @@ def test_a_map_grows_while_its_source_is_read(store: Store) -> None:
         return n
 
     wf = Workflow("w", store=store)
-    wf.add(task("member")(body).map(range(5_000), name="all").with_execution(policy="best_effort", max_concurrent=1))
+    items = (n for n in range(5_000))
+    wf.add(task("member")(body).map(items, name="all").with_execution(policy="best_effort", max_concurrent=1))
     run = wf.start(run_id="r")
     early, late = seen
     assert early.growing
@@ -124,6 +125,23 @@ def test_a_map_grows_while_its_source_is_read(store: Store) -> None:
     assert line(early).startswith(f"10 of {early.total:,}+ done")
     end = run.progress()
     assert (end.growing, end.done, end.groups[0].succeeded) == (False, 5_000, 4_999)
+
+
+def test_a_map_over_a_list_is_counted_whole_from_its_begin(store: Store) -> None:
+    """How many items there are is known before they are members, so that time can be told."""
+    seen: list[Progress] = []
+
+    def body(n: int) -> int:
+        if n == 10:
+            seen.append(open_run("r", store=store).progress())
+        return n
+
+    wf = Workflow("w", store=store)
+    wf.add(task("member")(body).map(list(range(5_000)), name="all").with_execution(max_concurrent=1))
+    wf.start(run_id="r")
+    assert (seen[0].growing, seen[0].total, seen[0].done, seen[0].groups[0].total) == (False, 5_000, 10, 5_000)
+    store.drop_checkpoints("r")
+    assert open_run("r", store=store).progress().total == 5_000
 
 
 def test_a_run_that_has_ended_does_not_grow(store: Store) -> None:

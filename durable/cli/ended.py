@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable.cli import exits
-from durable.cli.failures import SHOWN, failures_of, first_traceback, lines_of
+from durable.cli.failures import MOST, failures_of, first_traceback, lines_of, not_listed
 from durable.cli.render import coloured, note, printable, say
+from durable.cli.results import result_of
 from durable.cli.words import counted, lasted
 from durable.core.transitions import ENDED, STATUSES
-from durable.payloads import decode_raw, encode, preview_of
 
 if TYPE_CHECKING:
     from durable.cli.driving import Manner
@@ -55,14 +55,16 @@ def end_document(run: Run, seconds: float | None) -> dict[str, Any]:
         "tasks": task_counts(state),
     }
     if state.status_name == "succeeded":
-        preview, raw = _result(run)
-        return document | {"result": msgspec.Raw(raw) if raw else None, "preview": preview}
+        shown = result_of(run, whole=True)
+        document |= {"result": msgspec.Raw(shown.raw) if shown.raw else None, "preview": shown.preview}
+        return document | ({"left_out": shown.left_out} if shown.left_out else {})
     if state.status_name == "suspended":
         from durable.cli.suspended import waits_as_documents
 
         return document | {"waiting": waits_as_documents(run, state), "resume": run.resume_command()}
     document["error"] = error_line(run, state)
-    document["failures"] = failures_of(state, run.store, None)
+    document["failures"] = failures_of(state, run.store, MOST)
+    document["failures_in_all"] = len(state.failures())
     if state.status_name != "cancelled":
         document["resume"] = run.resume_command()
     return document
@@ -87,22 +89,13 @@ def error_line(run: Run, state: RunState) -> str:
     return printable(str(run.store.event(run.run_id, state.error_seq).fields.get("error", "")))
 
 
-def _result(run: Run) -> tuple[str, bytes]:
-    """The result as a preview, and as JSON if that is what it is."""
-    payload = encode(run.result())
-    if payload is None:
-        return "None", b""
-    kind, raw = decode_raw(payload.encoding, payload.data)
-    return preview_of(payload.encoding, payload.data, payload.preview), raw if kind == "json" else b""
-
-
 def _print_success(run: Run, state: RunState, seconds: float | None) -> None:
     done = sum(state.task_statuses().count(status) for status in ENDED)
     if seconds is None:
         say(f"run {run.run_id} has already succeeded; nothing was done")
     else:
         say(f"{coloured('succeeded', 'green', bold=True)} in {lasted(seconds)}: {counted(done, 'task')}")
-    say(f"result: {_result(run)[0]}")
+    say(f"result: {result_of(run, whole=False).preview}")
 
 
 def _print_waits(run: Run, state: RunState, seconds: float | None) -> None:
@@ -127,7 +120,7 @@ def _print_failure(run: Run, state: RunState, seconds: float | None) -> None:
         note(f"  {error_line(run, state)}")
     for line in lines_of(found):
         note(line)
-    more = len(state.failures()) - SHOWN
+    more = not_listed(state, found)
     if more > 0:
         note(f"  and {more:,} more: durable show {run.run_id} --status failed --limit 0")
     traceback = first_traceback(state, run.store, found)

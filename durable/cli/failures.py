@@ -14,6 +14,9 @@ from durable.store import Store
 SHOWN = 20
 """Failures, and members of a group, that are named in a text."""
 
+MOST = 1000
+"""Failures that a JSON document names."""
+
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """A task or group that failed and that no verdict settled.
@@ -25,6 +28,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
         attempts: of a task.
         failed_tasks, successful_tasks: of a group, as its policy named them.
         short: how its group names it.
+        lost: of a map, how many of its members did not succeed; it names only the first thousand.
     """
 
     id: str
@@ -36,6 +40,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     failed_tasks: list[tuple[str, str]] = []
     successful_tasks: list[str] = []
     short: str = ""
+    lost: int = 0
 
 
 def failures_of(state: RunState, store: Store, limit: int | None = SHOWN) -> list[Failure]:
@@ -52,6 +57,7 @@ def failures_of(state: RunState, store: Store, limit: int | None = SHOWN) -> lis
 
 def _failure(state: RunState, store: Store, node: int) -> Failure:
     from durable.engine.changes import decode_refusal
+    from durable.engine.members import status_counts
 
     name, status, seq = state.graph.ids[node], STATUSES[state.nodes[node]], state.outcome[node]
     event = store.event(state.run_id, seq)
@@ -61,7 +67,9 @@ def _failure(state: RunState, store: Store, node: int) -> Failure:
     if event.type != "GroupFailed":
         return Failure(name, "group", status, error, seq)
     said = decode_refusal(event.encoding, event.payload)
-    return Failure(name, "group", status, said.message, seq, 0, said.failed_tasks, said.successful_tasks)
+    expansion = state.graph.expansions.by_group.get(node)
+    lost = expansion.count - status_counts(state, expansion).get("succeeded", 0) if expansion is not None else 0
+    return Failure(name, "group", status, said.message, seq, 0, said.failed_tasks, said.successful_tasks, lost=lost)
 
 
 def lines_of(failures: Sequence[Failure]) -> Iterator[str]:
@@ -74,13 +82,22 @@ def lines_of(failures: Sequence[Failure]) -> Iterator[str]:
         head = f"  {failure.kind} {coloured(printable(failure.id), bold=True)} {coloured(failure.status, 'red')}{tries}"
         yield f"{head}: {printable(failure.error.removeprefix(f'group {failure.id!r} failed: '))}"
         named.update(member for member, _ in failure.failed_tasks)
+        named.update(f"{failure.id}/{member}" for member, _ in failure.failed_tasks)  # members of maps
         yield from _member_lines(failure)
+
+
+def not_listed(state: RunState, found: Sequence[Failure]) -> int:
+    """How many failures there are besides those that were found and the members of groups among them."""
+    groups = {state.graph.number(failure.id) for failure in found if failure.kind == "group"}
+    listed = {failure.id for failure in found}
+    rest = (node for node in state.failures() if state.graph.parent[node] not in groups)
+    return sum(state.graph.ids[node] not in listed for node in rest)
 
 
 def _member_lines(failure: Failure) -> Iterator[str]:
     for member, error in failure.failed_tasks[:SHOWN]:
         yield f"    {printable(member)}: {printable(' '.join(error.split()))}"
-    more = len(failure.failed_tasks) - SHOWN
+    more = max(len(failure.failed_tasks), failure.lost) - SHOWN
     if more > 0:
         yield f"    and {more:,} more"
     if failure.successful_tasks:

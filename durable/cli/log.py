@@ -110,13 +110,28 @@ def _line(event: Event) -> str:
 
     fields = event.fields
     preview = _preview(event, fields)
-    said = [f"{name}={_text(value)}" for name, value in fields.items()]
+    said = [_members(event, fields)] if event.type == "MembersAdded" else []
+    said += [f"{name}={_text(value)}" for name, value in fields.items()]
     if preview is not None and event.type in _VALUES:
         said.append(f"=> {preview}")
     colour = next((colour for end, colour in _COLOURS.items() if event.type.endswith(end)), None)
     attempt = f"#{event.attempt}" if event.attempt else ""
     head = f"{event.seq:>6}  {local_time(event.time, 'milliseconds')}  {coloured(f'{event.type:<19}', colour)}"
     return f"{head}  {printable(event.task_id or '-'):<20} {attempt:<4} {printable(' '.join(said))}".rstrip()
+
+
+def _members(event: Event, fields: dict[str, Any]) -> str:
+    """Return what a window of items brought, and take it out of the fields: a thousand keys are no line."""
+    from durable.cli.words import counted, sized
+
+    keys, sources = fields.pop("keys", None), fields.pop("sources", None)
+    said = [counted(fields.pop("count", 0), "member")]
+    said += [f"keys {keys[0]}…{keys[-1]}" if len(keys) > 1 else f"key {keys[0]}"] if keys else []
+    said += [f"items from events {sources[0]:,}…{sources[-1]:,}"] if sources else []
+    said += [sized(len(event.payload))] if event.payload is not None else []
+    said += ["the last"] if fields.pop("last", False) else []
+    fields.pop("digest", None)
+    return ", ".join(said)
 
 
 def _text(value: Any) -> str:

@@ -71,6 +71,7 @@ def main() -> None:
     durable plan RUN            what a resume would do, and why
     durable resume              go on with everything that can go on
     durable waiting             what runs wait for; durable answer RUN answers a question
+    durable prune               delete what old runs have recorded, and keep their summaries
 
     Logs are kept in the store that --store names, else the variable DURABLE_STORE, else .durable/runs.db.
     """

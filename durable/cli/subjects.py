@@ -11,6 +11,7 @@ from durable.cli.words import utc_time
 from durable.core.events import Event
 from durable.core.state import RunState
 from durable.core.transitions import (
+    ENDED,
     FAILED,
     INTERRUPTED,
     PENDING,
@@ -22,6 +23,7 @@ from durable.core.transitions import (
     TIMED_OUT,
     WAITING,
 )
+from durable.engine.members import status_counts
 from durable.payloads import preview_of
 from durable.store import Store
 
@@ -45,6 +47,8 @@ class Subject(msgspec.Struct, frozen=True):
         attempts: how many were started; ``seconds``: how long the last one, or the group, took.
         error: why it failed, in one line; ``preview``: its result.
         policy, verdict, members, succeeded: of a group.
+        counts: of a map, how many of its members have each status; complete: whether there will be no more.
+        item: of a member of a map, what it was made of.
     """
 
     id: str
@@ -59,18 +63,41 @@ class Subject(msgspec.Struct, frozen=True):
     verdict: str | None = None
     members: int = 0
     succeeded: int = 0
+    counts: dict[str, int] | None = None
+    complete: bool = True
+    item: str | None = None
+
+    def of_item(self, item: str) -> Subject:
+        """Return the same with what the member was made of."""
+        return msgspec.structs.replace(self, item=item)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON has it, with what fits its kind."""
         names = ["id", "kind", "status", "group", "seconds", "error"]
         names += ["attempts", "preview"] if self.kind == "task" else ["policy", "verdict", "members", "succeeded"]
+        names += ["counts", "complete"] if self.counts is not None else ["item"] if self.item is not None else []
         return {name: getattr(self, name) for name in names}
 
 
-def nodes_of(state: RunState, status: str | None = None) -> list[int]:
-    """Return the nodes in the order in which they can run, only those of a status if one is given."""
+def nodes_of(state: RunState, status: str | None = None, limit: int = 0) -> list[int]:
+    """Return the nodes in the order in which they can run; of maps, the members that are worth it.
+
+    Args:
+        state: the folded run.
+        status: only nodes of this status; without it, members of maps that failed or have not finished.
+        limit: how many members of a map; 0 for all of them.
+    """
+    from durable.cli.members import shown_members
+
     wanted = None if status is None else STATUSES.index(status)
-    return [node for node in state.graph.topological() if wanted is None or state.nodes[node] == wanted]
+    expansions = state.graph.expansions.by_group
+    found = []
+    for node in state.graph.topological():
+        if wanted is None or state.nodes[node] == wanted:
+            found.append(node)
+        if node in expansions:
+            found += shown_members(state, expansions[node], wanted, limit)
+    return found
 
 
 def needs_attention(state: RunState, node: int) -> bool:
@@ -110,11 +137,19 @@ def subject(state: RunState, store: Store, node: int, said: tuple[dict[str, Any]
     if not graph.is_group(node):
         shown = preview if status == SUCCEEDED else None
         return Subject(name, "task", word, group, state.attempts[node], seconds, error, shown)
+    policy = policy_name(fields.get("policy", graph.group(node).policy))
+    verdict = word if status not in (PENDING, RUNNING, SKIPPED) else None
+    made = Subject(name, "group", word, group, 0, seconds, error, None, policy, verdict)
+    expansion = graph.expansions.by_group.get(node)
+    if expansion is not None:
+        counts = status_counts(state, expansion)
+        return msgspec.structs.replace(
+            made, members=expansion.count, succeeded=counts.get("succeeded", 0), counts=counts,
+            complete=expansion.complete,
+        )  # fmt: skip
     ends = [line[-1] for line in graph.members[node]]
     done = sum(state.nodes[end] == SUCCEEDED for end in ends)
-    policy = fields.get("policy", graph.group(node).policy)
-    verdict = word if status not in (PENDING, RUNNING, SKIPPED) else None
-    return Subject(name, "group", word, group, 0, seconds, error, None, policy_name(policy), verdict, len(ends), done)
+    return msgspec.structs.replace(made, members=len(ends), succeeded=done)
 
 
 def policy_name(policy: Any) -> str:
@@ -127,17 +162,29 @@ def policy_name(policy: Any) -> str:
 
 def history(run: Run, task_id: str) -> list[dict[str, Any]]:
     """Return how each attempt of a task, or each judging of a group, ended, with the traceback of its error."""
+    return [_ending(event) for event in _events_of(run, task_id) if event.type in _ATTEMPT_ENDS]
+
+
+def _events_of(run: Run, task_id: str) -> Iterator[Event]:
+    """The events of a task; for a member of a map, no more of a log with millions of them is read than has to be."""
+    state = run.load_state()
+    node = state.graph.number(task_id)
+    expansion = state.graph.expansion_of(node)
+    after, until, ended = 0, None, bool(state.outcome[node]) and state.nodes[node] in ENDED
+    if expansion is not None:
+        after, until = expansion.batch_of(node).seq, state.outcome[node] if ended else None
+    if expansion is not None and ended and state.attempts[node] <= 1:
+        after = state.outcome[node] - 1
+    return (event for event in run.store.read(run.run_id, after, until) if event.task_id == task_id)
+
+
+def _ending(event: Event) -> dict[str, Any]:
     from durable.failures import decode_error
 
-    found = []
-    for event in run.events():
-        if event.task_id == task_id and event.type in _ATTEMPT_ENDS:
-            fields = event.fields
-            is_error = event.type in ("TaskFailed", "TaskTimedOut", "TaskRetryScheduled")
-            traceback = decode_error(event.encoding, event.payload).traceback if is_error else ""
-            found.append({"attempt": event.attempt, "event": event.type, "seq": event.seq, "time": utc_time(event.time),
-                          "error": str(fields.get("error", "")), "traceback": traceback})  # fmt: skip
-    return found
+    is_error = event.type in ("TaskFailed", "TaskTimedOut", "TaskRetryScheduled")
+    traceback = decode_error(event.encoding, event.payload).traceback if is_error else ""
+    return {"attempt": event.attempt, "event": event.type, "seq": event.seq, "time": utc_time(event.time),
+            "error": str(event.fields.get("error", "")), "traceback": traceback}  # fmt: skip
 
 
 def _said(event: Event) -> tuple[dict[str, Any], str]:

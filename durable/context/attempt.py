@@ -133,7 +133,7 @@ class TaskExecutionContext(Staging):
                 hint="Raise max_cycles, or end the loop before",
             )
             raise self.loop_error
-        self._effects.iteration = encode({**self._attempt.iteration_arguments(), **self._attempt.arguments_for(data)})
+        self._effects.iteration = encode(dict(self._attempt.next_arguments(data)))
         self._effects.again = True
 
     def terminate_workflow(self, result: Any = None) -> None:

@@ -52,10 +52,11 @@ def refuse_cycles(graph: Graph, begin: int = 0) -> None:
 
 
 def _leads_on(graph: Graph, begin: int) -> bool:
-    """Whether there are no groups, and each edge leads to a later node: then there is no way round."""
-    if 1 in graph.grouped[begin:]:
-        return False
+    """Whether each edge leads to a later node, or groups stand alone: then there is no way round."""
     after = graph.after
+    if 1 in graph.grouped[begin:]:
+        nodes = range(begin, graph.size)
+        return not any(after[node] or (graph.grouped[node] and graph.parent[node] >= 0) for node in nodes)
     for node in range(begin, graph.size):
         later = after[node]
         if later and (later[0] <= node or (len(later) > 1 and min(later) <= node)):

@@ -117,8 +117,8 @@ class Frontier:
         self.failed = dict.fromkeys(graph.expansions.by_group, 0)
         for group, expansion in graph.expansions.by_group.items():
             self.unsettled[group] += not expansion.complete
-        alone = self.lanes.alone
-        self.lanes = Lanes(state, *self.limits)
+        before, self.lanes = self.lanes, Lanes(state, *self.limits)
+        self.lanes.keep_pace(before)
         self.to_judge: dict[int, None] = {}
         self.to_open: list[int] = []
         self.to_skip: list[int] = []
@@ -136,8 +136,8 @@ class Frontier:
         # An outer group before those in it: of a race, one that has its winner must not get a second one.
         ripe = [group for group in self.unsettled if state.nodes[group] == RUNNING and self._ripe(group)]
         self.to_judge = dict.fromkeys(sorted(ripe, key=graph.depth))
-        if alone in self.lanes.live:
-            self.lanes.alone = alone
+        if before.alone in self.lanes.live:
+            self.lanes.alone = before.alone
 
     def _place(self, node: int, status: int) -> None:
         """Count one node's outcome in, offering nothing yet."""
@@ -400,8 +400,8 @@ class Frontier:
         self.member_done[end] = 1
         group = self.graph.parent[end]
         self.unsettled[group] -= 1
-        if failed and group in self.failed:
-            self.failed[group] += 1
+        if group in self.failed and (failed or self.state.nodes[end] != SUCCEEDED):
+            self.failed[group] += 1  # a skipped one too: an earlier verdict has closed it
         spec: Any = self.graph.specs[group]
         if not self.unsettled[group] or spec.decide_early or (failed and spec.fail_fast):
             self.to_judge[group] = None

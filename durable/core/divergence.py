@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from durable.core.graph import Graph
-from durable.core.specs import Definition, GroupSpec, TaskSpec
+from durable.core.specs import Definition, GroupSpec, MapSpec, TaskSpec
 from durable.core.state import RunState
 from durable.core.transitions import PENDING, SKIPPED, SUCCEEDED
 
@@ -62,6 +62,7 @@ def compare(state: RunState, live: Definition) -> Divergence:
         _wiring(old, new, was, now, begun, found)
         if old.is_group(was):
             _group(old.group(was), new.group(now), begun, found)
+            _map(name, old.group(was).map, new.group(now).map, begun, _some_succeeded(state, was), found)
         else:
             _task(old.task(was), new.task(now), state.nodes[was] == SUCCEEDED, found)
     found.reported.extend(f"{name}: new" for name in new.index if name not in old.index)
@@ -71,6 +72,13 @@ def compare(state: RunState, live: Definition) -> Divergence:
     if not found.any:
         found.reported.append("order of tasks")
     return found
+
+
+def _some_succeeded(state: RunState, group: int) -> bool:
+    """Whether a member of a map has succeeded."""
+    expansion = state.graph.expansions.by_group.get(group)
+    batches = expansion.batches if expansion is not None else ()
+    return any(state.nodes.find(SUCCEEDED, batch.begin, batch.begin + batch.count) >= 0 for batch in batches)
 
 
 def _missing(name: str, begun: bool, found: Divergence) -> None:
@@ -114,23 +122,46 @@ def _group(was: GroupSpec, now: GroupSpec, begun: bool, found: Divergence) -> No
         added = sorted({line[-1] for line in now.members} - {line[-1] for line in was.members})
         line = f"{was.id}: members changed (without {', '.join(gone) or 'none'}; with {', '.join(added) or 'none'} new)"
         (found.before if begun else found.reported).append(line)
-    for setting in ("policy", "backend", "limit", "timeout", "fail_fast", "decide_early"):
+    for setting in ("policy", "backend", "limit", "timeout", "fail_fast", "decide_early", "rate", "chunk"):
         before, after = getattr(was, setting), getattr(now, setting)
         if before != after:
             found.reported.append(f"{was.id}: {setting} {before} -> {after}")
 
 
-def _task(was: TaskSpec, now: TaskSpec, reused: bool, found: Divergence) -> None:
+def _map(name: str, was: MapSpec | None, now: MapSpec | None, begun: bool, reused: bool, found: Divergence) -> None:
+    """Compare how a map's members are made: once it has begun, the items that it goes over must mean the same."""
+    if was is None or now is None:
+        if was is not now:
+            kinds = ("a map", "a group of given members")
+            old, new = kinds if now is None else kinds[::-1]
+            (found.before if begun else found.reported).append(f"{name}: was {old} and is {new} now")
+        return
+    lines = []
+    if was.source != now.source:
+        old, new = (f"the result of {one}" if one else "items of its own" for one in (was.source, now.source))
+        lines.append(f"{name}: went over {old}, goes over {new} now")
+    if was.keyed != now.keyed:
+        old, new = ("keys" if one else "positions" for one in (was.keyed, now.keyed))
+        lines.append(f"{name}: its members were told apart by {old}, and are by {new} now")
+    if was.parameter != now.parameter:
+        lines.append(f"{name}: its items were bound to {was.parameter!r}, and are to {now.parameter!r} now")
+    (found.before if begun else found.reported).extend(lines)
+    _task(was.task, now.task, reused, found, name)
+
+
+def _task(was: TaskSpec, now: TaskSpec, reused: bool, found: Divergence, members_of: str = "") -> None:
+    """Compare a task, or what the members of a map are instances of."""
+    name, of = members_of or was.id, " of its members" if members_of else ""
     if was.fingerprint != now.fingerprint:
-        found.code_changed.append(was.id)
-        found.reported.append(f"{was.id}: code changed")
+        found.code_changed.append(name)
+        found.reported.append(f"{name}: code{of} changed")
     if was.args != now.args and was.args and now.args:
-        line = f"{was.id}: bound arguments changed"
+        line = f"{name}: bound arguments{of} changed"
         if reused:
-            found.before.append(f"{line} after it succeeded with the old ones")
+            found.before.append(f"{line} after {'some' if members_of else 'it'} succeeded with the old ones")
         else:
             found.reported.append(line)
     for setting in ("timeout", "max_attempts", "deadline", "max_cycles", "coroutine"):
         before, after = getattr(was, setting), getattr(now, setting)
         if before != after:
-            found.reported.append(f"{was.id}: {setting} {before} -> {after}")
+            found.reported.append(f"{name}: {setting}{of} {before} -> {after}")

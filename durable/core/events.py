@@ -219,6 +219,8 @@ EVENTS: dict[str, EventKind] = {
             "keys": "of each, if they have keys",
             "digest": "of the items, as they were read",
             "last": "whether there will be no more",
+            "expected": "how many there will be in all, if that is known",
+            "cut": "whether that is so because the map's time was over, although its items were not read to the end",
             "sources": "the events whose values the items are, if they are not in the payload",
         },
         "the items, if no other event has them",

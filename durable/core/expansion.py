@@ -7,6 +7,7 @@ items or where they come from.
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from typing import overload
 import msgspec
 
 from durable.core.keys import KeyTable
+
+_POSITION = re.compile("0|[1-9][0-9]{0,18}")
 
 SEPARATOR = "\n"
 """Between the keys of a batch; no key holds it."""
@@ -57,6 +60,8 @@ class Expansion:
         batches: as they were recorded.
         count: how many members there are.
         complete: whether there will be no more.
+        expected: how many there will be in all, as far as is known; 0 when it is not.
+        cut: whether that is so only because the map's time was over; more may come once it is opened again.
     """
 
     def __init__(self, group: int, name: str, keyed: bool) -> None:
@@ -66,6 +71,8 @@ class Expansion:
         self.batches: list[Batch] = []
         self.count = 0
         self.complete = False
+        self.expected = 0
+        self.cut = False
         self._begins = array("q")
         self._places = array("q")
         self._table: KeyTable | None = None
@@ -76,12 +83,12 @@ class Expansion:
         """Take a batch in."""
         if not batch.count:
             return
-        if self._table is not None and batch.keys is not None:
-            self._table.extend(batch.keys.split(SEPARATOR), self.count)
         self.batches.append(batch)
         self._begins.append(batch.begin)
         self._places.append(batch.place)
         self.count += batch.count
+        if self._table is not None and batch.keys is not None:  # last: what is found in it is there
+            self._table.extend(batch.keys.split(SEPARATOR), batch.place)
 
     def batch_of(self, node: int) -> Batch:
         """The batch that a member stands in."""
@@ -123,7 +130,7 @@ class Expansion:
         if self.keyed:
             place = self.table.find(name)
             return None if place < 0 else place
-        if not name.isdecimal() or (name[0] == "0" and name != "0"):
+        if not _POSITION.fullmatch(name):
             return None
         place = int(name)
         return place if place < self.count else None

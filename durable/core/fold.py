@@ -301,6 +301,9 @@ def _group_reopened(state: RunState, event: Event) -> int:
     fields = event.fields
     if "policy" in fields:
         state.rejudged[node] = fields
+    elif node in state.graph.expansions.by_group:
+        expansion = state.graph.expansions.by_group[node]
+        expansion.complete, expansion.cut = expansion.complete and not expansion.cut, False
     return node
 
 

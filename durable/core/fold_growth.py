@@ -54,6 +54,9 @@ def members_added(state: RunState, event: Event) -> int:
         )
     joined = SEPARATOR.join(keys) if keys else None
     state.expand(node, fields["count"], event.seq, joined, fields.get("digest", ""), bool(fields.get("last")))
+    if "expected" in fields:
+        expansion.expected = fields["expected"]
+    expansion.cut = bool(fields.get("cut"))
     if fields["count"]:
         state.grown.append(event.seq)
     return node
@@ -83,7 +86,7 @@ def definition_changed(state: RunState, event: Event) -> None:
         now = state.index.get(old.graph.ids[was])
         here = state.graph.expansions.by_group.get(now) if now is not None else None
         if here is not None and here.count == before.count:
-            here.complete = before.complete
+            here.complete, here.cut, here.expected = before.complete, before.cut, before.expected
     for node_id, was in old.index.items():
         now = state.index.get(node_id)
         if now is not None:

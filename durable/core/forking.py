@@ -8,7 +8,9 @@ one of them is a member of. What is kept folds like any other log.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -125,9 +127,20 @@ class Selection:
         if event.seq > self.until or event.seq in self.left_out:
             return False
         name = event.task_id
-        if name is None or name not in self.again:
-            return name not in self.judged_again or event.type == "GroupStarted"
-        return False
+        if name in self.again:
+            return event.type == "MembersAdded" and self._given(name)
+        if name not in self.judged_again or event.type == "GroupStarted":
+            return True
+        return event.type == "MembersAdded" and not event.fields.get("cut")  # a fork has time anew
+
+    def _given(self, name: str | None) -> bool:
+        """Whether a map that is done again was given its items by a task that is not: nobody could read them anew."""
+        graph = self._survey.state.graph
+        node = graph.index.get(name or "")
+        if node not in graph.scheduler or graph.ids[graph.scheduler[node]] in self.again | self.judged_again:
+            return False
+        spec = graph.group(node).map
+        return spec is not None and not spec.source
 
     def reopened(self) -> list[tuple[str, str]]:
         """What a fork of a failed run opens again, as a resume of that run would: events and ids."""
@@ -170,6 +183,10 @@ class Selection:
             return  # of an earlier definition
         for target in graph.after[node]:
             self._redo(graph.ids[target])
+        for group in graph.expansions.by_group:
+            spec = graph.group(group).map
+            if spec is not None and spec.source and graph.find(spec.source, group, members=False) == node:
+                self._redo(graph.ids[group])
         for inner in graph.subtree(node) if graph.grouped[node] else ():
             self._redo(graph.ids[inner])
         group = graph.parent[node]
@@ -217,16 +234,32 @@ def kept(events: Iterable[Event], selection: Selection, renamed: Mapping[str, st
         renamed: new ids of questions that are open, by their old ids.
     """
     seq = 0
+    dropped = array("Q")
     for event in events:
         if not selection.keeps(event):
+            dropped.append(event.seq)
             continue
         seq += 1
         if event.seq != seq:
-            event = msgspec.structs.replace(event, seq=seq)
+            event = renumbered(msgspec.structs.replace(event, seq=seq), lambda was: was - bisect_left(dropped, was))
         if event.type == "FeedbackRequested" and event.fields["id"] in renamed:
             data = encode_fields({**event.fields, "id": renamed[event.fields["id"]]})
             event = msgspec.structs.replace(event, data=data)
         yield event
+
+
+def renumbered(event: Event, number: Callable[[int], int]) -> Event:
+    """Return an event with other numbers of the events that it names.
+
+    Args:
+        event: any event; members of a map may be made of the values of others.
+        number: gives the new number of an event.
+    """
+    sources = event.fields.get("sources") if event.type == "MembersAdded" else None
+    if sources is None:
+        return event
+    data = encode_fields({**event.fields, "sources": [number(seq) for seq in sources]})
+    return msgspec.structs.replace(event, data=data)
 
 
 def open_questions(state: RunState) -> list[str]:

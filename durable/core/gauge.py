@@ -44,18 +44,28 @@ _BAD = (FAILED, TIMED_OUT, CANCELLED)
 _AT_WORK = (RUNNING, WAITING, SUSPENDED)
 
 
-def growing(state: RunState, nodes: bytes, group: int | None = None) -> bool:
-    """Whether tasks are still being added: members to a group, or to any group.
+def to_come(state: RunState, nodes: bytes, group: int | None = None) -> int | None:
+    """How many tasks will be added that are known to come: members of a map, or of any map.
 
     Args:
-        state: the run's; nodes: the status of each node.
-        group: the group; None for any.
+        state: the run's.
+        nodes: the statuses, as they are looked at.
+        group: the map; None for all of them.
+
+    Returns:
+        The number; None when nobody knows it.
     """
     if state.status in ENDED:
-        return False
+        return 0
     maps = state.graph.expansions.by_group
-    asked = list(maps) if group is None else [group] if group in maps else []
-    return any(not maps[one].complete and nodes[one] not in ENDED for one in asked if one < len(nodes))
+    found = 0
+    for one in list(maps) if group is None else [group] if group in maps else []:
+        if one < len(nodes) and not maps[one].complete and nodes[one] not in ENDED:
+            expected = maps[one].expected
+            if not expected:
+                return None
+            found += max(expected - maps[one].count, 0)
+    return found
 
 
 class Gauge:
@@ -92,7 +102,9 @@ class Gauge:
         nodes = bytes(state.nodes)  # a copy: looking at the bytes themselves would keep the driver from adding to them
         groups = [group for group in list(graph.members) if group < len(nodes)]
         tasks = _counted(nodes, bytes(nodes[group] for group in groups), driven)
-        grows, shown = growing(state, nodes), _chosen(nodes, groups)
+        come, shown = to_come(state, nodes), _chosen(nodes, groups)
+        grows = come is None
+        tasks.expect(come or 0)
         for kept in (self._paces, self._members):
             for group in kept.keys() - shown:
                 del kept[group]
@@ -116,7 +128,9 @@ class Gauge:
         members = self._members.setdefault(group, _Members())
         members.look(graph, group)
         found = _counted(members.statuses(nodes), b"", driven)
-        rate, grows = None, growing(state, nodes, group)
+        rate, come = None, to_come(state, nodes, group)
+        grows = come is None
+        found.expect(come or 0)
         if running:
             began = max(state.drive_began, state.started[group])
             pace = self._paces.setdefault(group, Pace())
@@ -147,6 +161,11 @@ class _Tally(msgspec.Struct):
 
     by_status: list[int]
     total: int
+
+    def expect(self, count: int) -> None:
+        """Count tasks that are not there yet."""
+        self.total += count
+        self.by_status[PENDING] += count
 
     @property
     def done(self) -> int:

@@ -111,6 +111,8 @@ class Graph:
         for column in (self.parent, self.lane):
             column += array("i", [group]) * count
         self.specs += [spec.task] * count
+        if spec.task.deadline is not None:
+            self.deadlines |= dict.fromkeys(range(begin, begin + count), spec.task.deadline)
 
     def grow(self, scheduler: str, fragment: Fragment) -> int:
         """Add what an attempt scheduled.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from typing import TypeAlias
 
 _SMALLEST = 64
 
@@ -16,7 +17,7 @@ class KeyTable:
 
     def __init__(self) -> None:
         self._count = 0
-        self._make(_SMALLEST)
+        self._columns = _columns(_SMALLEST)  # one attribute: bodies look keys up while the driver adds some
 
     def __len__(self) -> int:
         return self._count
@@ -28,7 +29,7 @@ class KeyTable:
         less than one in ten million, and whoever adds keys compares the texts.
         """
         wanted = hash(key)
-        mask, hashes, places = self._mask, self._hashes, self._places
+        mask, hashes, places = self._columns
         slot = wanted & mask
         while place := places[slot]:
             if hashes[slot] == wanted:
@@ -39,27 +40,32 @@ class KeyTable:
     def extend(self, keys: Iterable[str], place: int) -> None:
         """Add keys that are not there yet, at positions from ``place`` on."""
         for number, key in enumerate(keys, place + 1):
-            if self._count * 2 >= self._mask:
+            if self._count * 2 >= self._columns[0]:
                 self._grow()
-            self._put(hash(key), number)
+            _put(self._columns, hash(key), number)
             self._count += 1
 
-    def _put(self, value: int, number: int) -> None:
-        mask, places = self._mask, self._places
-        slot = value & mask
-        while places[slot]:
-            slot = (slot + 1) & mask
-        self._hashes[slot] = value
-        places[slot] = number
-
-    def _make(self, size: int) -> None:
-        self._mask = size - 1
-        self._hashes = array("q", bytes(8 * size))
-        self._places = array("I", bytes(4 * size))
-
     def _grow(self) -> None:
-        hashes, places = self._hashes, self._places
-        self._make(2 * (self._mask + 1))
+        mask, hashes, places = self._columns
+        larger = _columns(2 * (mask + 1))
         for value, number in zip(hashes, places, strict=True):
             if number:
-                self._put(value, number)
+                _put(larger, value, number)
+        self._columns = larger
+
+
+_Columns: TypeAlias = "tuple[int, array[int], array[int]]"
+"""The number of slots less one, a power of two; hashes; positions, from 1."""
+
+
+def _columns(size: int) -> _Columns:
+    return size - 1, array("q", bytes(8 * size)), array("I", bytes(4 * size))
+
+
+def _put(columns: _Columns, value: int, number: int) -> None:
+    mask, hashes, places = columns
+    slot = value & mask
+    while places[slot]:
+        slot = (slot + 1) & mask
+    hashes[slot] = value
+    places[slot] = number  # last: a slot counts once it has a position

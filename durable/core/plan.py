@@ -8,6 +8,7 @@ import msgspec
 
 from durable.core.divergence import Divergence
 from durable.core.marks import FEEDBACK, LOOP, SIGNAL, STEP, find, walk
+from durable.core.plan_maps import MapPlan, plan_of_map
 from durable.core.state import RunState
 from durable.core.transitions import (
     CANCELLED,
@@ -36,8 +37,10 @@ class PlanItem(msgspec.Struct, frozen=True):
             it waits for has succeeded), ``orphaned`` (recorded, but not in the workflow any more);
             for groups ``reuse``, ``judge`` or ``blocked``.
         why: the reason, for people.
-        seconds: compute time that its record saves; 0 unless reused.
+        seconds: compute time that its record saves; 0 unless reused. Of a map, what its reused members save.
         group: whether it is a group.
+        members: of a map, how many of its members have each action.
+        member: whether it is a member of a map; only those that failed or did not finish are listed, the first few.
     """
 
     id: str
@@ -45,6 +48,8 @@ class PlanItem(msgspec.Struct, frozen=True):
     why: str
     seconds: float = 0.0
     group: bool = False
+    members: dict[str, int] = {}
+    member: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -69,13 +74,14 @@ class Plan(msgspec.Struct, frozen=True):
     waits: bool = False
 
     def count(self, action: str) -> int:
-        """How many tasks have this action."""
-        return sum(item.action == action and not item.group for item in self.items)
+        """How many tasks have this action, all members of maps among them."""
+        tasks = sum(item.action == action and not item.group and not item.member for item in self.items)
+        return tasks + sum(item.members.get(action, 0) for item in self.items)
 
     @property
     def seconds_saved(self) -> float:
         """Compute time, in seconds, that the reused tasks do not cost again."""
-        return sum(item.seconds for item in self.items)
+        return sum(item.seconds for item in self.items if not item.member)
 
     @property
     def resumes(self) -> bool:
@@ -109,12 +115,18 @@ def make_plan(
     changed, errors = set(divergence.code_changed), errors or {}
     woken = {node for node in state.marks if node in state.woken or _comes(state, node, sent, now)}
     removed = {*gone, *divergence.removed}
-    items = [
-        _group(state, node)
-        if state.graph.is_group(node)
-        else _task(state, node, changed, removed, errors, driven, status == "failed", woken)
-        for node in state.graph.topological()
-    ]
+    reopened = status == "failed"
+    items: list[PlanItem] = []
+    for node in state.graph.topological():
+        if node in state.graph.expansions.by_group:
+            found = plan_of_map(state, node, driven=driven, reopened=reopened, woken=woken)
+            items.append(_map(state, node, found))
+            members = (_task(state, one, changed, removed, errors, driven, reopened, woken) for one in found.listed)
+            items += [msgspec.structs.replace(item, member=True) for item in members]
+        elif state.graph.is_group(node):
+            items.append(_group(state, node))
+        else:
+            items.append(_task(state, node, changed, removed, errors, driven, reopened, woken))
     items += [
         PlanItem(name, "orphaned", f"{STATUSES[before]} under an earlier definition")
         for name, (before, _) in state.orphans.items()
@@ -136,7 +148,7 @@ def _task(
     woken: Collection[int],
 ) -> PlanItem:
     name, status = state.graph.ids[node], state.nodes[node]
-    code = " (its code was not found)" if name in gone else " (code changed since)" if name in changed else ""
+    code = _code(state, node, changed, gone)
     if status == SUCCEEDED:
         return PlanItem(name, "reuse", f"succeeded{code}", state.seconds(node))
     if name in gone:
@@ -167,6 +179,13 @@ def _task(
     if missing:
         return PlanItem(name, "blocked", f"follows {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}")
     return PlanItem(name, "run", f"not started{code}")
+
+
+def _code(state: RunState, node: int, changed: Collection[str], gone: Collection[str]) -> str:
+    """What is to be said of a task's code; of a member's, that of its map."""
+    expansion = state.graph.expansion_of(node)
+    name = state.graph.ids[node] if expansion is None else expansion.name
+    return " (its code was not found)" if name in gone else " (code changed since)" if name in changed else ""
 
 
 def _comes(state: RunState, node: int, sent: Collection[tuple[str, str]], now: int) -> bool:
@@ -204,7 +223,8 @@ def _group(state: RunState, node: int) -> PlanItem:
     if status in _BAD:
         return PlanItem(name, "judge", f"{STATUSES[status]}: judged again once its members are settled", group=True)
     if status == RUNNING:
-        missing = [line for line in state.graph.members[node] if not _member_settled(state, line)]
+        is_map = node in state.graph.expansions.by_group  # which are counted
+        missing = [line for line in state.graph.members[node] if not _member_settled(state, line)] if not is_map else []
         why = (
             f"{len(missing)} of its members are missing"
             if missing
@@ -215,6 +235,18 @@ def _group(state: RunState, node: int) -> PlanItem:
     if missing_before:
         return PlanItem(name, "blocked", f"follows {', '.join(missing_before[:4])}", group=True)
     return PlanItem(name, "judge", "not started", group=True)
+
+
+def _map(state: RunState, node: int, found: MapPlan) -> PlanItem:
+    status = state.nodes[node]
+    made = msgspec.structs.replace(_group(state, node), seconds=found.seconds, members=found.actions)
+    if status == RUNNING and found.settled:
+        return msgspec.structs.replace(made, why=f"{made.why} ({found.why})" if found.why else made.why)
+    if status == RUNNING:
+        return msgspec.structs.replace(made, why=found.why)
+    if not found.why or (status == PENDING and not state.graph.expansions.by_group[node].count):
+        return made
+    return msgspec.structs.replace(made, why=f"{made.why}; {found.why}")
 
 
 def _member_settled(state: RunState, line: list[int]) -> bool:

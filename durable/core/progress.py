@@ -9,7 +9,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How many tasks, or members of a group, are where, and how fast they get done.
 
     Attributes:
-        total: all that are known; those that go on being added are not.
+        total: all that are known, also those that are known to come.
         done: those that have an outcome: succeeded, failed, cancelled or skipped.
         succeeded, cancelled, skipped: by outcome.
         failed: those that failed or ran out of time.
@@ -41,7 +41,7 @@ class GroupProgress(Counts, frozen=True, kw_only=True):
     Attributes:
         id: the group.
         status: its status.
-        growing: whether members are still being added.
+        growing: whether members are still being added, nobody knows how many.
     """
 
     id: str
@@ -81,7 +81,7 @@ class Progress(Counts, frozen=True, kw_only=True):
     Attributes:
         run_id: the run.
         status: its status; ``interrupted`` when it has not ended and nobody drives it.
-        growing: whether tasks are still being added, so that ``total`` is not the last word.
+        growing: whether tasks are still being added, nobody knows how many, so that ``total`` is not the last word.
         slowest: tasks that run now, the longest first; at most 5.
         failures: the last tasks that failed, the latest first; at most 3.
         groups: groups that have started and have no verdict, then those that have; at most 20.

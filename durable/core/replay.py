@@ -26,7 +26,7 @@ from durable.core.pausing import collections_paused
 from durable.core.specs import Fragment
 from durable.core.state import ReadGraph, RunState
 
-CHECKPOINT_FORMAT = 3
+CHECKPOINT_FORMAT = 4
 
 _COLUMNS = ("attempts", "outcome", "started", "ended")
 _BATCHES = 64
@@ -75,6 +75,8 @@ def dump(state: RunState) -> bytes:
     expansions = state.graph.expansions.by_group
     whole["batches"] = list(_dumped_batches(state))
     whole["complete"] = [group for group, expansion in expansions.items() if expansion.complete]
+    whole["expected"] = {group: expansion.expected for group, expansion in expansions.items()}
+    whole["cut"] = [group for group, expansion in expansions.items() if expansion.cut]
     whole["taken"] = {node: sorted(taken) for node, taken in state.taken.items()}
     whole["listening"], whole["requests"] = state.listening, state.requests
     whole["channel"] = {key: channel.operations(cell) for key, cell in state.channel.items()}
@@ -194,3 +196,7 @@ def _regrow_all(state: RunState, whole: dict[str, Any], grown: Iterator[Event]) 
         regrow(state, event.task_id, fragment)
     for group in whole["complete"]:
         state.graph.expansions.by_group[group].complete = True
+    for group, expected in whole["expected"].items():
+        state.graph.expansions.by_group[int(group)].expected = expected
+    for group in whole["cut"]:
+        state.graph.expansions.by_group[group].cut = True

@@ -127,6 +127,7 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
         digest: of the items.
         items: the items as one list; None when there are none, or when another event has them.
         sources: the events whose values the items are, if each has one of its own.
+        expected: how many items there are in all, if that is known when the first of them are read.
     """
 
     count: int
@@ -135,6 +136,7 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     digest: str = ""
     items: Stored | None = None
     sources: list[int] | None = None
+    expected: int | None = None
 
 
 class Fragment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -121,9 +121,9 @@ class Compiled:
         checked = [(name, task, "") for name, task in self.tasks.items()]
         checked += [(name, mapped.task, mapped.parameter) for name, mapped in self.mapped.items()]
         for name, task, item in checked:
-            if self.graph.follows_something(self.graph.index[name]):
-                continue
             signature = task.signature
+            if not signature.names or self.graph.follows_something(self.graph.index[name]):
+                continue
             given = {*task.bound, *initial, *signature.optional, *self.upstream[name], item}
             missing = [parameter for parameter in signature.names if parameter not in given]
             if missing:
@@ -256,6 +256,11 @@ class Compiled:
             raise DefinitionError(
                 f"the map {name!r} goes over the result of {source.task_id!r}, which is not linked",
                 hint=f"Link it: {source.task_id} >> {group.task.task_id}.map({source.task_id})",
+            )
+        taken = next((other for other in names if other.startswith(f"{name}/")), None)
+        if taken is not None:
+            raise DefinitionError(
+                f"the id {taken!r} may be that of a member of the map {name!r}", hint="Give the map another name="
             )
         args = self._digest(group.task, name) if group.task.bound else ""
         spec = map_spec(group, args, source.task_id if source is not None else "", names.__contains__)

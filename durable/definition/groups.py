@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -114,7 +114,7 @@ class ParallelGroup(Linkable):
     def lines(self) -> list[tuple[Node, ...]]:
         """The members as lines of nodes; a nested group's callback stands after it."""
         return [
-            tuple(node for part in line for node in (part, getattr(part, "callback", None)) if node is not None)
+            line if len(line) == 1 and not isinstance(line[0], ParallelGroup) else tuple(_with_callbacks(line))
             for line in self.members
         ]
 
@@ -240,10 +240,10 @@ class ParallelGroup(Linkable):
         workflow.add(self)
         with workflow.start(**options) as run:
             run.result()
-            found = run.task_results(self.task_id)
+            found = dict(run.task_results(self.task_id))
             for result in found.values():
                 result.load()  # the store may be closed after this
-            return dict(found)
+            return found
 
     def __repr__(self) -> str:
         return f"<ParallelGroup {self.task_id}>"
@@ -309,6 +309,13 @@ def parallel(
 ) -> ParallelGroup:
     """Return a group of the tasks. See ``ParallelGroup``."""
     return ParallelGroup(*tasks, name=name, callback=callback)
+
+
+def _with_callbacks(line: tuple[Node, ...]) -> Iterator[Node]:
+    for part in line:
+        yield part
+        if isinstance(part, ParallelGroup) and part.callback is not None:
+            yield part.callback
 
 
 def joined(left: Linkable, right: Linkable) -> ParallelGroup:

@@ -5,7 +5,7 @@ It describes; items are read by the engine (``engine/items.py``), a window at a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable.definition.block import open_block
@@ -87,6 +87,11 @@ class MapGroup(ParallelGroup):
                 )
             self.used = True
         return iter(items)
+
+    @property
+    def size(self) -> int | None:
+        """How many items there are; None when only reading them can tell."""
+        return len(self.items) if isinstance(self.items, Sized) else None
 
     @property
     def at_hand(self) -> bool:

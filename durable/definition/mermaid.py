@@ -1,6 +1,7 @@
 """The graph as a Mermaid flowchart, plain or coloured by a run's state.
 
-What was scheduled while the run went on hangs on dotted edges from the task that scheduled it.
+A map is one node with the number of its members. What was scheduled while the run went on hangs on dotted edges
+from the task that scheduled it.
 """
 
 from __future__ import annotations
@@ -64,19 +65,25 @@ def draw(graph: Graph, state: RunState | None = None, drawing: Drawing | None = 
 
 
 def _edges(graph: Graph, drawing: Drawing) -> list[str]:
-    found = []
+    found: dict[str, None] = {}  # members of one map may have scheduled or chosen the same
     for source, after in graph.after.items():
         for target in after:
             jump = (graph.ids[source], graph.ids[target]) in graph.jumps
             label = drawing.labels.get((graph.name(source), graph.name(target)))
-            found.append(_edge(source, target, "-.->" if jump else "-->", label))
+            found[_edge(_drawn(graph, source), target, "-.->" if jump else "-->", label)] = None
     for names in drawing.back:
         source, target = (graph.index[name] for name in names)
-        found.append(_edge(source, target, "-->", drawing.labels.get(names)))
+        found[_edge(source, target, "-->", drawing.labels.get(names))] = None
     for scheduler, nodes in graph.scheduled.items():
         begun = [node for node in nodes if graph.parent[node] < 0 and not graph.before[node]]
-        found += [_edge(scheduler, node, "-.->", None) for node in begun]
-    return found
+        found |= {_edge(_drawn(graph, scheduler), node, "-.->", None): None for node in begun}
+    return list(found)
+
+
+def _drawn(graph: Graph, node: int) -> int:
+    """What stands for a node in the picture: the map for a member of one."""
+    expansion = graph.expansion_of(node)
+    return node if expansion is None else expansion.group
 
 
 def _edge(source: int, target: int, arrow: str, label: str | None) -> str:
@@ -85,13 +92,10 @@ def _edge(source: int, target: int, arrow: str, label: str | None) -> str:
 
 
 def _colours(state: RunState) -> list[str]:
-    used = {STATUSES[status] for status in state.nodes}
+    status_of = {node: STATUSES[state.nodes[node]] for node in state.graph.written()}
+    used = set(status_of.values())
     lines = [f"    classDef {name} fill:{colour}" for name, colour in _COLOURS.items() if name in used]
-    return lines + [
-        f"    class n{node} {STATUSES[status]}"
-        for node, status in enumerate(state.nodes)
-        if STATUSES[status] in _COLOURS
-    ]
+    return lines + [f"    class n{node} {name}" for node, name in status_of.items() if name in _COLOURS]
 
 
 def _escaped(text: str) -> str:
@@ -102,5 +106,8 @@ def _node(graph: Graph, node: int, indent: str) -> list[str]:
     label = _escaped(graph.ids[node])
     if not graph.is_group(node):
         return [f'{indent}n{node}["{label}"]']
+    if node in graph.expansions.by_group:
+        count = graph.expansions.by_group[node].count
+        return [f'{indent}n{node}[["{label}{f"<br>{count:,} members" if count else ""}"]]']
     inner = [line for member in graph.members[node] for part in member for line in _node(graph, part, indent + "    ")]
     return [f'{indent}subgraph n{node}["{label}"]', *inner, f"{indent}end"]

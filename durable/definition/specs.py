@@ -85,7 +85,7 @@ def map_spec(group: MapGroup, args: str, source: str, is_node: Callable[[str], b
     task = group.task
     own = group.source.task_id if group.source is not None else ""
     free = [name for name in task.signature.names if name not in task.bound]
-    found = [name for name in free if name == own or not is_node(name)]
+    found = [name for name in free if name in (own, group.task_id) or not is_node(name)]
     if not found:
         raise DefinitionError(
             f"task {task.task_id!r} has no free parameter for the items of {group.task_id!r}",

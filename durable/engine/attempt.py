@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from durable.context.attempt import TaskExecutionContext
 from durable.context.current import CURRENT
@@ -18,10 +18,11 @@ from durable.core.state import RunState
 from durable.core.transitions import PENDING
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
+from durable.engine.arguments import Member, arguments_of, next_arguments
 from durable.engine.stop import BrokenOff
 from durable.engine.view import RunView
-from durable.errors import DefinitionError, PayloadError, UnresolvedParameter, UpstreamUnavailable
-from durable.payloads import Payload, decode, encode
+from durable.errors import DefinitionError, PayloadError
+from durable.payloads import Payload, encode
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -34,20 +35,6 @@ _MANY = 64
 """Durable calls of a coroutine body that are kept before those that were awaited are let go."""
 
 _NO_MARKS: Marks = {}
-
-
-class Member(NamedTuple):
-    """What a member of a map needs that other tasks do not.
-
-    Attributes:
-        home: the map's id, under which the live code has what its members share.
-        parameter: the one that gets the item.
-        item: returns a node's item.
-    """
-
-    home: str
-    parameter: str
-    item: Callable[[int], Any]
 
 
 class Attempt:
@@ -159,7 +146,7 @@ class Attempt:
         """See ``RemoteCall.pack``: the parameters are resolved here, where the run is."""
         from durable.remote import pack_call
 
-        first, named = self._arguments()
+        first, named = arguments_of(self)
         return pack_call(self.task, self.view.run_id, first, named)
 
     def answer(self, data: bytes) -> None:
@@ -278,37 +265,9 @@ class Attempt:
                 hint=f"Go to a task that has not started, or schedule a new one: {target}(task_id=...)",
             )
 
-    def iteration_arguments(self) -> Mapping[str, Any]:
-        """The arguments that the present iteration was given."""
-        return (self.view.load(self.round) or {}) if self.round else {}
-
-    def arguments_for(self, data: Any) -> Mapping[str, Any]:
-        """The arguments of the next iteration: those bound to the task, or a value for its first free parameter.
-
-        Raises:
-            DefinitionError: another task, or no parameter to give the value to.
-        """
-        task = self.task
-        if isinstance(data, Task):
-            if data.fn is not task.fn and data.template != task.template:
-                raise DefinitionError(
-                    f"next_iteration goes round {task.task_id!r} and not to {data.task_id!r}",
-                    task_id=task.task_id,
-                    hint="Use next_task for another task",
-                )
-            return data.bound
-        if data is None:
-            return {}
-        free = [name for name in task.signature.names if name not in task.bound and self._source(name) is None]
-        given = self.iteration_arguments()
-        own = [name for name in free if name in given or name not in self.view.channel]
-        if not own and len(free) != 1:
-            raise DefinitionError(
-                f"task {task.task_id!r} has no parameter of its own for the next iteration's data",
-                task_id=task.task_id,
-                hint=f"Say which: next_iteration({task.template}(name=value))" if free else "Give it a parameter",
-            )
-        return {(own or free)[0]: data}
+    def next_arguments(self, data: Any) -> Mapping[str, Any]:
+        """All arguments of the next iteration. Raises ``DefinitionError``."""
+        return next_arguments(self, data)
 
     # Running.
 
@@ -350,72 +309,8 @@ class Attempt:
         signature = task.signature
         if not signature.names and signature.context is None and not task.bound:
             return task.fn()
-        first, named = self._arguments()
+        first, named = arguments_of(self)
         return task.fn(*first, **named)
-
-    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        """The body's arguments: by position, and by name."""
-        task = self.task
-        signature = task.signature
-        if self.home in self.code.unstorable:
-            raise self.code.unstorable[self.home]
-        given = self.iteration_arguments()
-        if self.member is not None and self.member.parameter not in given:
-            given = {**given, self.member.parameter: self.member.item(self.node)}
-        named = {name: self._argument(name) for name in signature.names if name not in given and self._given(name)}
-        own = self.code.bound.get(self.home)
-        named |= task.bound if own is None else decode(own.encoding, own.data)
-        named |= given
-        if signature.context is not None:
-            named[signature.context] = self.make_context()
-        if not signature.positional:
-            return [], named
-        first = [named.pop(name) if name in named else signature.defaults[name] for name in signature.positional]
-        return first, named
-
-    def _given(self, name: str) -> bool:
-        """Whether a parameter needs to be resolved; one that stays at its default does not.
-
-        Raises:
-            UpstreamUnavailable, UnresolvedParameter: nothing gives it and it has no default.
-        """
-        if name in self.task.bound:
-            return False
-        node = self._source(name)
-        if node is not None and self.view.has_value(node):
-            return True
-        if node is None and name in self.view.channel:
-            return True
-        if name in self.task.signature.optional:
-            return False
-        if node is not None:
-            raise UpstreamUnavailable(
-                f"{name!r} ended without a value, which parameter {name!r} needs",
-                run_id=self.view.run_id,
-                task_id=self.task.task_id,
-                hint="Give the parameter a default to run without it",
-            )
-        raise UnresolvedParameter(
-            f"nothing gives parameter {name!r} a value",
-            run_id=self.view.run_id,
-            task_id=self.task.task_id,
-            hint="Bind it, give it a default, or have an upstream task set that channel key",
-        )
-
-    def _source(self, name: str) -> int | None:
-        """The node whose result a parameter is; a callback's first one that nothing else gives is its group's."""
-        node = self.code.upstream[self.home].get(name)
-        if node is None and self.code.chords:
-            group, free = self.code.chords.get(self.home, (None, ()))
-            if name == next((one for one in free if one not in self.view.channel), None):
-                return group
-        return node
-
-    def _argument(self, name: str) -> Any:
-        node = self._source(name)
-        if node is not None:
-            return self.view.value(node)
-        return self.view.read_channel(name, self.view.channel[name])
 
 
 def _cancelled_from_outside(error: BaseException) -> bool:

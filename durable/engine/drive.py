@@ -19,8 +19,9 @@ from durable.core.transitions import INTERRUPTED, RUNNING
 from durable.definition.block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
+from durable.engine.arguments import Member
 from durable.engine.asks import Asks
-from durable.engine.attempt import Attempt, Member
+from durable.engine.attempt import Attempt
 from durable.engine.changes import end_as_asked
 from durable.engine.elsewhere import Elsewhere, Factory
 from durable.engine.ends import finish, suspend
@@ -171,7 +172,7 @@ class Drive:
             else:
                 decision = decide(moment := now())
             start = decision.start
-            more = bool(decision.expand) and self.items.want(decision.expand, self.verdicts.fail)
+            more = bool(decision.expand) and self.items.want(decision.expand)
             if start:
                 started = [self._start(node, moment) for node in start]
                 commit()

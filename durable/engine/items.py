@@ -12,6 +12,8 @@ from itertools import islice
 from threading import Lock, Thread
 from typing import Any
 
+from msgspec.structs import replace
+
 from durable.core.events import encode_fields
 from durable.core.expansion import Batch, Expansion
 from durable.core.specs import Fragment, Window
@@ -41,19 +43,22 @@ _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 _GIVEN = object()
 
 
-def emit_window(journal: Journal, name: str, window: Window) -> None:
+def emit_window(journal: Journal, name: str, window: Window, *, cut: bool = False) -> None:
     """Record members of a map.
 
     Args:
         journal: of the run.
         name: the map's id.
         window: the items that they are made of.
+        cut: whether it is the last one although there may be more items.
     """
     fields = {
         "count": window.count,
         "keys": window.keys,
         "digest": window.digest or None,
         "last": True if window.last else None,
+        "expected": window.expected,
+        "cut": True if cut else None,
         "sources": window.sources,
     }
     payload = Payload(*window.items) if window.items is not None else None
@@ -61,10 +66,10 @@ def emit_window(journal: Journal, name: str, window: Window) -> None:
 
 
 def close_map(journal: Journal, group: int) -> None:
-    """Let a map have no more members: its time is over."""
+    """Let a map have no more members: its time is over, until a resume gives it more."""
     state = journal.state
     if not state.graph.expansions.by_group[group].complete:
-        emit_window(journal, state.graph.ids[group], Window(0, last=True))
+        emit_window(journal, state.graph.ids[group], Window(0, last=True), cut=True)
 
 
 def emit_fragment(journal: Journal, name: str, number: int, fragment: Fragment) -> None:
@@ -108,12 +113,13 @@ class Items:
 
     # The driver's side.
 
-    def want(self, groups: Iterable[int], fail: Callable[[int, BaseException], None]) -> bool:
+    def want(self, groups: Iterable[int]) -> bool:
         """Read the next window of maps, on the driver where nobody has to wait for it.
+
+        An error is posted also then: what is decided to start already must not be closed by it.
 
         Args:
             groups: the maps; those that are being read are left alone.
-            fail: takes the error of a map whose items cannot be read.
 
         Returns:
             Whether something was recorded at once.
@@ -124,30 +130,38 @@ class Items:
                 continue
             if group not in self._sources:
                 self._sources[group] = self._windows(group)
-            if group in self._at_hand:
-                self.take(group, self._next(group), fail)
+            if group not in self._at_hand:
+                self.reading.add(group)
+                Thread(target=self._read, args=(group,), name="durable-items", daemon=True).start()
+                continue
+            read = self._next(group)
+            if isinstance(read, Window):
+                self._record(group, read)
                 recorded = True
             else:
                 self.reading.add(group)
-                Thread(target=self._read, args=(group,), name="durable-items", daemon=True).start()
+                self._post(("members", (group, read)))
         return recorded
 
     def take(self, group: int, read: Window | BaseException, fail: Callable[[int, BaseException], None]) -> None:
-        """Record what was read of a map, if it still runs."""
+        """Record what was read of a map, if it still runs; ``fail`` takes the error of one that cannot be read."""
         state = self._journal.state
         self.reading.discard(group)
         if state.nodes[group] != RUNNING or state.graph.expansions.by_group[group].complete:
             self._sources.pop(group, None)
             return
         if isinstance(read, Window):
-            emit_window(self._journal, state.graph.ids[group], read)
-            if read.last:
-                self._sources.pop(group, None)
+            self._record(group, read)
             return
         self._sources.pop(group, None)
         if isinstance(read, DivergenceError):
             raise read
         fail(group, read)
+
+    def _record(self, group: int, window: Window) -> None:
+        emit_window(self._journal, self._journal.state.graph.ids[group], window)
+        if window.last:
+            self._sources.pop(group, None)
 
     def _read(self, group: int) -> None:
         self._post(("members", (group, self._next(group))))
@@ -170,15 +184,17 @@ class Items:
         live = self._code.mapped_task(graph, group).group
         if spec.source:
             self._at_hand.add(group)
-            return self._from_result(group, spec.source, expansion)
+            return _expecting(self._from_result(group, spec.source, expansion), lambda: self._results(group))
         if live is None:
             return _missing(expansion)
         if live.at_hand:
             self._at_hand.add(group)
-        name = expansion.name
         if live.key is not None:
-            return keyed_windows(_named(live.open, live.key, expansion), expansion.count, inline(name))
-        return self._positional(live.open, expansion)
+            named = _named(live.open, live.key, expansion)
+            found = keyed_windows(named, expansion.count, inline(expansion.name))
+        else:
+            found = self._positional(live.open, expansion)
+        return _expecting(found, lambda: live.size)
 
     def _positional(self, begin: Callable[[], Iterator[Any]], expansion: Expansion) -> Iterator[Window]:
         items = begin()
@@ -232,6 +248,15 @@ class Items:
             return
         yield from _of_members(view, node, key, expansion)
 
+    def _results(self, group: int) -> int | None:
+        """How many items the result has that a map goes over, once it was looked at."""
+        graph, view = self._journal.state.graph, self._journal.view
+        if group in self._values:
+            return len(self._values[group])
+        spec = graph.group(group).map
+        source = graph.find(spec.source, group, members=False) if spec is not None else None
+        return len(view.member_values(source)) if source is not None else None
+
     def _value(self, group: int, seq: int) -> list[Any]:
         """The items that a task returned, decoded once."""
         if group not in self._values:
@@ -278,6 +303,12 @@ class Items:
         assert node is not None
         values = self._value(expansion.group, state.outcome[node])
         return [_copy(value) for value in values[batch.place : batch.place + batch.count]]
+
+
+def _expecting(found: Iterator[Window], known: Callable[[], int | None]) -> Iterator[Window]:
+    """Say with the first window how many items there are in all, if that is known."""
+    for place, window in enumerate(found):
+        yield window if place or window.last else replace(window, expected=known())
 
 
 class _Later:

@@ -12,7 +12,7 @@ import msgspec
 
 from durable.context.metadata import Metadata
 from durable.context.staged import Write
-from durable.core.policies import GroupExecutionPolicy, is_built_in
+from durable.core.policies import BestEffortGroupPolicy, GroupExecutionPolicy, StrictGroupPolicy, is_built_in
 from durable.core.policies.counts import Counts
 from durable.core.results import ErrorRecord, TaskResult
 from durable.core.specs import Fragment
@@ -156,6 +156,8 @@ def judge(
         route: given the context, says which successors are taken; None for all.
         counts: how the members of a map stand; None for other groups.
     """
+    if not early and counts is None and route is None and _needs_no_look(state, group, policy):
+        return Verdict(True)
     spec = state.graph.group(group)
     case = _MapCase(view, group, counts) if counts is not None else _GroupCase(view, group)
     context = GroupContext(view, spec.id, case.names, case.final, tasks)
@@ -179,6 +181,18 @@ def judge(
         return Verdict(
             False, Refusal(f"the policy of group {spec.id!r} raised {record.line}", error=record), cause=error
         )
+
+
+def _needs_no_look(state: RunState, group: int, policy: GroupExecutionPolicy) -> bool:
+    """Whether the policy is one of durable's own that is content when every member succeeded, and every one has.
+
+    Most groups end so, and making all results for a policy that then looks for failures costs as much as a member.
+    """
+    nodes = state.nodes
+    return type(policy) in _CONTENT and all(nodes[line[-1]] == SUCCEEDED for line in state.graph.members[group])
+
+
+_CONTENT = (StrictGroupPolicy, BestEffortGroupPolicy)
 
 
 class _GroupCase:

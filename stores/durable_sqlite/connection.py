@@ -13,8 +13,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from threading import RLock
-from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 from durable.errors import StoreError, StoreReadOnly
 from durable_sqlite import forking, schema
@@ -23,6 +22,7 @@ from durable_sqlite.ahead import Ahead
 from durable_sqlite.faults import refused_file, translate
 from durable_sqlite.lock import Gate
 from durable_sqlite.place import Place, prepare
+from durable_sqlite.writing import Writing, nested, raise_typed
 
 AUTOCHECKPOINT = {"full": 200, "normal": 1000}
 """Pages after which SQLite checkpoints. A WAL that was filled once is overwritten, not extended, which
@@ -87,11 +87,6 @@ class Link:
         assert self._connection is not None
         return self._connection
 
-    def at_hand(self) -> sqlite3.Connection:
-        """Return the connection as it is, for what SQLite calls in the middle of a query: that must not reopen it."""
-        assert self._connection is not None
-        return self._connection
-
     def writable(self) -> sqlite3.Connection:
         """Return the connection for a write. The caller holds the lock.
 
@@ -127,7 +122,7 @@ class Link:
         """
         with self.lock:
             if self.in_transaction:
-                raise _nested()
+                raise nested()
             try:
                 if self._connection is None or self._place is not None:
                     self.writable()
@@ -255,70 +250,3 @@ def _connect(address: Address, query: str) -> sqlite3.Connection:
     return sqlite3.connect(
         address.uri(query), uri=True, timeout=address.timeout, isolation_level=None, check_same_thread=False
     )
-
-
-class Writing:
-    """``with link.writing as cursor``: one write transaction, committed at the end or rolled back.
-
-    There is one for each link, used again and again: making one would cost more than its work.
-    """
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def __enter__(self) -> sqlite3.Connection:
-        link = self._link
-        link.lock.acquire()
-        if link.in_transaction:
-            link.lock.release()
-            raise _nested()
-        try:
-            connection = link.writable()
-            link.gate.acquire()
-            if link.ahead is not None:
-                link.ahead = link.ahead.began()
-            connection.execute("BEGIN IMMEDIATE")
-            link.in_transaction = True
-        except BaseException as error:
-            self._undo(error)
-        return connection
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        link = self._link
-        if error is not None:
-            self._undo(error)
-        try:
-            link.connection().execute("COMMIT")
-        except BaseException as fault:
-            self._undo(fault)
-        self._end()
-
-    def _undo(self, error: BaseException) -> NoReturn:
-        try:
-            self._link.roll_back()
-        finally:
-            self._end()
-        raise_typed(error, self._link)
-
-    def _end(self) -> None:
-        link = self._link
-        link.in_transaction = False
-        try:
-            link.gate.release()
-        finally:
-            link.lock.release()
-
-
-def _nested() -> StoreError:
-    return StoreError("the store was used from inside its own transaction", hint="Not from signal handlers")
-
-
-def raise_typed(error: BaseException, link: Link) -> NoReturn:
-    """Raise what a caller of the store may see for an error inside it."""
-    if isinstance(error, sqlite3.Error):
-        raise translate(error, link.address.path) from error
-    if isinstance(error, OSError):
-        raise refused_file(error, link.gate.path) from error
-    raise error

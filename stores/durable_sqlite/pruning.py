@@ -15,11 +15,11 @@ import msgspec
 
 from durable.core.sizes import Pruned, Sizes
 from durable.core.transitions import RUN_ENDS
-from durable.errors import RunAlreadyDriven, RunNotEnded, RunNotFound, StoreError, StoreFull
+from durable.errors import RunAlreadyDriven, RunNotEnded, RunNotFound, StoreFull
 from durable.store import RunInfo
 from durable_sqlite import blobs
-from durable_sqlite.connection import raise_typed
 from durable_sqlite.listing import Listing
+from durable_sqlite.writing import nested, raise_typed
 
 _END = 2**63 - 1
 _ROW_BYTES = 32  # of a row, beside its texts: measured, with its share of the page
@@ -149,7 +149,7 @@ class Pruning(Listing):
         link = self._link
         with link.lock:
             if link.in_transaction:
-                raise StoreError("the store was used from inside its own transaction", hint="Not from signal handlers")
+                raise nested()
             try:
                 connection = link.writable()
                 link.gate.acquire()

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from durable.core.marks import FEEDBACK, LOOP, SIGNAL, TIMER, find
-from durable.core.specs import Fragment, GroupSpec, TaskSpec
+from durable.core.specs import Fragment, GroupSpec, MapSpec, TaskSpec
 from durable.core.timers import RUN
 from durable.core.transitions import PENDING, SUSPENDED
 
@@ -149,7 +149,7 @@ class Bodies:
         return False
 
     def schedules(self, node: int, random: Random) -> None:
-        """Perhaps schedule a few tasks: single ones, a chain, a group, and what follows it."""
+        """Perhaps schedule a few tasks: single ones, a chain, a group or a map, and what follows it."""
         if self.fragments <= 0 or random.random() > 0.15:
             return
         self.fragments -= 1
@@ -158,14 +158,17 @@ class Bodies:
         ids = [f"{scheduler}/{number}-{name}" for name in names]
         groups: tuple[GroupSpec, ...] = ()
         edges: list[tuple[str, str]] = []
-        shape = random.choice(("single", "chain", "group", "empty"))
+        shape = random.choice(("single", "chain", "group", "empty", "map"))
         if shape == "chain":
             edges = list(pairwise(ids))
         elif shape != "single":
             group = f"{scheduler}/{number}-g"
             members = tuple((name,) for name in ids[1:]) if shape == "group" else ()
-            groups = (GroupSpec(group, members),)
+            items = MapSpec(TaskSpec("of"), "n", "", random.random() < 0.5) if shape == "map" else None
+            groups = (GroupSpec(group, members, map=items),)
             edges = [(group, ids[0])]
         machine_ids = (*names, *("g" for _ in groups))
         specs = tuple(TaskSpec(name, coroutine=random.random() < 0.3) for name in ids)
         self.machine.grow(scheduler, Fragment(machine_ids, specs, groups, tuple(edges)))
+        if shape == "map":
+            self.machine.expand_whole(groups[0].id, random)

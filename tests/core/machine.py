@@ -15,7 +15,7 @@ from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
 from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
 from durable.core.marks import copied
-from durable.core.specs import Fragment
+from durable.core.specs import Fragment, MapSpec
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, ENDED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, TIMED_OUT
 from tests.core.bodies import Bodies
@@ -31,7 +31,7 @@ GRAPH = (
     "end_of",
     "needs",
     "after",
-    "members",
+    "lane",
     "scheduler",
     "scheduled",
     "short",
@@ -56,6 +56,19 @@ def facts(state: RunState) -> dict[str, Any]:
         "definition": state.graph.definition,
         "nodes": bytes(state.nodes),
         "graph": {name: copy(getattr(state.graph, name)) for name in GRAPH},
+        "members": {group: [list(line) for line in lines] for group, lines in state.graph.members.items()},
+        "maps": {
+            group: [
+                one.name,
+                one.keyed,
+                one.count,
+                one.complete,
+                one.cut,
+                list(one.batches),
+                list(map(one.id_of, one.nodes)),
+            ]
+            for group, one in state.graph.expansions.by_group.items()
+        },
         "marks": {node: copied(marks) for node, marks in state.marks.items()},
         **{name: dict(getattr(state, name)) for name in SPARSE},
     }
@@ -173,6 +186,9 @@ class Machine:
         self.start(*(ids[node] for node in decision.start))
         if decision.fire or decision.judge or decision.open or decision.skip:
             return True
+        for group in decision.expand:
+            if not self.frontier.lanes.live or random.random() < 0.3:
+                self.expand(ids[group], random)
         live = sorted(self.frontier.lanes.live)
         if live:
             if not self.bodies.act(random.choice(live), random):
@@ -182,8 +198,26 @@ class Machine:
         elif decision.wake is not None:
             self.now = max(self.now, decision.wake)
         else:
-            assert decision.over or decision.out_of_steps, "stuck"
+            assert decision.over or decision.out_of_steps or decision.expand, "stuck"
         return not (decision.over or decision.out_of_steps)
+
+    def expand(self, name: str, random: Random, cuts: float = 0.1) -> None:
+        """Give a map a few members, or say that there will be no more; it gets twelve at most."""
+        expansion = self.state.graph.expansions.by_group[self.state.index[name]]
+        cut = random.random() < cuts
+        count = 0 if cut else random.randrange(5)
+        last = cut or expansion.count + count > 12 or random.random() < 0.3
+        keys = [f"{random.choice(('k', 'a/'))}{expansion.count + place}" for place in range(count)]
+        more: dict[str, Any] = {"keys": keys} if expansion.keyed else {}
+        more |= {"last": True} if last else {}
+        more |= {"cut": True} if cut else {}
+        self.emit("MembersAdded", name, count=count, digest=str(self.state.seq), **more)
+
+    def expand_whole(self, name: str, random: Random) -> None:
+        """Give a map that was scheduled all its members."""
+        expansion = self.state.graph.expansions.by_group[self.state.index[name]]
+        while not expansion.complete:
+            self.expand(name, random, cuts=0.0)
 
     def _judge(self, group: int, early: bool, random: Random) -> None:
         name, draw = self.state.graph.ids[group], random.random()
@@ -227,21 +261,27 @@ class Machine:
 
 
 @st.composite
-def definitions(draw: st.DrawFn) -> Definition:
-    """Graphs without cycles: nested groups of chains, forks, joins, and edges that leave a group from inside."""
+def definitions(draw: st.DrawFn, maps: bool = True) -> Definition:
+    """Graphs without cycles: nested groups of chains, maps, forks, joins, and edges that leave a group from inside."""
     found: list[TaskSpec] = []
     groups: list[GroupSpec] = []
     edges: list[tuple[str, str]] = []
 
     def item(depth: int) -> str:
         if depth and draw(st.integers(0, 2)) == 0:
+            early = draw(st.sampled_from(((False, False), (False, False), (True, False), (False, True))))
+            limit = draw(st.sampled_from((None, 1, 2)))
+            if maps and draw(st.integers(0, 2)) == 0:
+                made = TaskSpec("of", max_attempts=draw(st.sampled_from((None, 2))))
+                spec = MapSpec(made, "n", "", draw(st.booleans()))
+                name = f"m{len(groups)}"
+                groups.append(GroupSpec(name, (), limit=limit, fail_fast=early[0], decide_early=early[1], map=spec))
+                return name
             lines = []
             for _ in range(draw(st.integers(1, 3))):
                 line = tuple(item(depth - 1) for _ in range(draw(st.integers(1, 2))))
                 edges.extend(pairwise(line))
                 lines.append(line)
-            early = draw(st.sampled_from(((False, False), (False, False), (True, False), (False, True))))
-            limit = draw(st.sampled_from((None, 1, 2)))
             name = f"g{len(groups)}"
             groups.append(GroupSpec(name, tuple(lines), limit=limit, fail_fast=early[0], decide_early=early[1]))
             return name
@@ -254,7 +294,7 @@ def definitions(draw: st.DrawFn) -> Definition:
     for _ in range(draw(st.integers(1, 5))):
         before = len(found)
         name = item(2)
-        inner = [spec.id for spec in found[before:]]
+        inner = [spec.id for spec in found[before:]] or [name]
         for earlier, members in top:
             kind = draw(st.integers(0, 7))
             if kind <= 1:
@@ -273,6 +313,11 @@ def replayed(log: Iterable[Event], machine: Machine) -> RunState:
     for event in log:
         apply(state, event)
     return state
+
+
+def all_ids(state: RunState) -> list[str]:
+    """Ids of all nodes, members of maps included."""
+    return [state.graph.ids[node] for node in range(state.graph.size)]
 
 
 def succeeded(machine: Machine) -> list[str]:

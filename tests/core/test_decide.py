@@ -12,7 +12,7 @@ from durable.core.decide import Frontier
 from durable.core.graph import Definition, GroupSpec, TaskSpec
 from durable.core.specs import Fragment
 from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, SUSPENDED, WAITING
-from tests.core.machine import BAD, Machine, definitions, seeds, tasks
+from tests.core.machine import BAD, Machine, all_ids, definitions, seeds, tasks
 
 
 def offers(frontier: Frontier) -> dict[str, Any]:
@@ -30,6 +30,9 @@ def offers(frontier: Frontier) -> dict[str, Any]:
         "judge": {node for node in frontier.to_judge if nodes[node] == RUNNING and not frontier.unsettled[node]},
         "live": set(frontier.lanes.live),
         "asleep": set(frontier.asleep),
+        "failed": {group: count for group, count in frontier.failed.items() if nodes[group] == RUNNING},
+        "unsettled": {group: frontier.unsettled[group] for group in frontier.failed if nodes[group] == RUNNING},
+        "expand": set(frontier._hungry()),
         "timer": frontier.timers.next(),
         "busy": {lane: count for lane, count in frontier.lanes.busy.items() if count},
     }
@@ -47,9 +50,9 @@ def test_kept_current_and_rebuilt_offer_the_same(definition: Definition, random:
     assert frontier is not None
     for life in range(3):
         for _ in range(300):
-            known = list(machine.state.graph.index)
+            known = all_ids(machine.state)
             more = machine.step(random)
-            assert list(machine.state.graph.index)[: len(known)] == known
+            assert all_ids(machine.state)[: len(known)] == known
             if not frontier.stale:
                 fresh = Frontier(machine.state, default_limit=limit)
                 assert offers(frontier) == offers(fresh)

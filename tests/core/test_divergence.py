@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from durable.core.divergence import compare
 from durable.core.graph import Definition, GroupSpec, TaskSpec
-from durable.core.specs import Fragment
+from durable.core.specs import Fragment, MapSpec
 from tests.core.machine import Machine, tasks
 
 CHAIN = Definition("w", None, tasks("a", "b", "c"), (), (("a", "b"), ("b", "c")))
@@ -130,3 +131,65 @@ def test_new_settings_of_long_tasks_are_reported_too(setting: str, value: Any) -
     found = compare(after_a().state, live)
     assert (found.before, len(found.reported)) == ([], 1)
     assert found.reported[0].startswith(f"a: {setting} ")
+
+
+ITEMS = MapSpec(TaskSpec("t", "code", args="1"), "x")
+MAP = Definition("w", None, tasks("a", "z"), (GroupSpec("m", (), map=ITEMS),), (("m", "z"),))
+
+
+def changed(**settings: Any) -> Definition:
+    """The map's definition, with its items made otherwise."""
+    items = msgspec.structs.replace(ITEMS, **settings)
+    return Definition("w", None, MAP.tasks, (GroupSpec("m", (), map=items),), MAP.edges)
+
+
+def begun_map() -> Machine:
+    machine = Machine(MAP)
+    machine.emit("GroupStarted", "m")
+    machine.emit("MembersAdded", "m", count=2)
+    machine.run("m/0")
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"source": "a"}, "m: went over items of its own, goes over the result of a now"),
+        ({"keyed": True}, "m: its members were told apart by positions, and are by keys now"),
+        ({"parameter": "y"}, "m: its items were bound to 'x', and are to 'y' now"),
+    ],
+)
+def test_a_map_that_has_begun_keeps_what_its_items_mean(settings: dict[str, Any], line: str) -> None:
+    """Before that they may change, and it is reported."""
+    assert compare(begun_map().state, changed(**settings)).before == [line]
+    found = compare(Machine(MAP).state, changed(**settings))
+    assert (found.before, found.reported) == ([], [line])
+
+
+def test_new_code_of_members_is_reported_and_followed() -> None:
+    """Under the name of the map, as members have no definition of their own; so are their settings."""
+    found = compare(begun_map().state, changed(task=TaskSpec("t", "other", args="1", timeout=3.0)))
+    assert found.before == []
+    assert found.reported == ["m: code of its members changed", "m: timeout of its members None -> 3.0"]
+    assert found.code_changed == ["m"]
+
+
+def test_bound_arguments_of_members_may_change_until_one_has_succeeded() -> None:
+    """The others would be made with other ones."""
+    live = changed(task=TaskSpec("t", "code", args="2"))
+    line = "m: bound arguments of its members changed"
+    assert compare(begun_map().state, live).before == [f"{line} after some succeeded with the old ones"]
+    assert compare(Machine(MAP).state, live).reported == [line]
+
+
+def test_a_map_does_not_become_a_group_of_given_members() -> None:
+    """Once it has begun."""
+    live = Definition("w", None, tasks("a", "z", "b"), (GroupSpec("m", (("b",),)),), MAP.edges)
+    assert "m: was a map and is a group of given members now" in compare(begun_map().state, live).before
+
+
+def test_rate_and_chunk_of_a_map_may_change() -> None:
+    """They are settings like others."""
+    live = Definition("w", None, MAP.tasks, (GroupSpec("m", (), map=ITEMS, rate=5.0, chunk=3),), MAP.edges)
+    found = compare(begun_map().state, live)
+    assert (found.before, found.reported) == ([], ["m: rate None -> 5.0", "m: chunk 1 -> 3"])

@@ -15,7 +15,7 @@ from durable.core.graph import Definition, Fragment, Graph, GroupSpec
 from durable.core.marks import Mark, walk
 from durable.core.state import RunState
 from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, SUSPENDED, WAITING
-from tests.core.machine import Machine, definitions, seeds, tasks
+from tests.core.machine import Machine, all_ids, definitions, seeds, tasks
 
 
 class Lively(Machine):
@@ -113,10 +113,10 @@ def test_what_a_fork_keeps_folds_and_everything_else_is_as_it_was(definition: De
     machine.live(random, random.randrange(1, 60))
     until = machine.ends[-1] if random.random() < 0.6 else random.choice(machine.ends)
     before = surveyed(machine, until).state
-    again = random.sample(list(before.graph.index), random.randrange(0, min(3, len(before.graph.ids)) + 1))
+    again = random.sample(all_ids(before), random.randrange(0, min(3, before.graph.size) + 1))
     survey, selection, state, log = forked(machine, until, *again)
     assert set(again) <= selection.again
-    for name, node in survey.state.index.items():
+    for node, name in enumerate(all_ids(survey.state)):
         if name in selection.again:
             now = state.index.get(name)
             assert now is not None or node >= survey.state.graph.static, "what was scheduled goes with its scheduler"
@@ -163,7 +163,7 @@ def go_on(machine: Machine, survey: Survey, selection: Selection, state: RunStat
     follow(state, state.time, *reopened, ("RunForked", None), ("RunContinued", None))
     ripe = Frontier(survey.state)
     fresh = Frontier(state)
-    for name, node in survey.state.index.items():
+    for node, name in enumerate(all_ids(survey.state)):
         now = state.index.get(name)
         if now is not None and name not in selection.again and state.attempts[now] and not ripe.waiting[node]:
             assert not fresh.waiting[now], f"{name} has begun, and what it follows is not resolved any more"
@@ -194,6 +194,8 @@ def proceed(rest: Lively) -> bool:
         rest.emit("GroupSkipped" if rest.state.graph.is_group(node) else "TaskSkipped", ids[node])
     for node in decision.start:
         rest.run(ids[node])
+    for group in decision.expand:
+        rest.emit("MembersAdded", ids[group], count=0, last=True)
     rest.now = max(rest.now, decision.wake or 0)
     return not (decision.over or decision.suspended)
 

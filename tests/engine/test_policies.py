@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from durable import (
+    BestEffortGroupPolicy,
     DefinitionError,
     GroupExecutionPolicy,
     ParallelGroupError,
     Store,
+    StrictGroupPolicy,
     TaskExecutionContext,
     parallel,
     task,
@@ -62,6 +64,22 @@ def test_a_policy_sees_group_members_and_results(store: Store) -> None:
     assert (seen["group"], seen["tasks"], list(seen["results"])) == ("g", ["a", "breaks"], ["a", "breaks"])
     assert seen["value"] == 1
     assert (seen["error"].type, seen["error"].message) == ("ValueError", "broke")
+
+
+@pytest.mark.parametrize("base", [StrictGroupPolicy, BestEffortGroupPolicy])
+def test_a_policy_made_of_a_built_in_one_is_asked_when_all_succeeded(store: Store, base: Any) -> None:
+    """Only durable's own policies are known to be content then; another one may still find fault with a value."""
+
+    class Fussy(base):  # type: ignore[misc]
+        def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None:
+            super().on_group_finished(group_id, tasks, results, context)
+            if results["b"].value == 2:
+                raise ParallelGroupError("b is 2", group_id=group_id)
+
+    with workflow("w", store=store) as wf:
+        parallel(a, b, name="g").with_execution(policy=Fussy())
+    with pytest.raises(ParallelGroupError, match="b is 2"):
+        wf.execute(run_id="r")
 
 
 def test_a_policys_retry_runs_the_member_again_with_its_metadata(store: Store) -> None:
