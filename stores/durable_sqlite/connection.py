@@ -12,13 +12,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from durable.errors import StoreError, StoreReadOnly
+from durable.errors import StoreBusy, StoreError, StoreReadOnly
 from durable_sqlite import forking, schema
 from durable_sqlite.address import Address
 from durable_sqlite.ahead import Ahead
+from durable_sqlite.drives import is_held
 from durable_sqlite.faults import refused_file, translate
 from durable_sqlite.lock import Gate
 from durable_sqlite.place import Place, prepare
@@ -84,11 +86,6 @@ class Link:
         except BaseException:
             self.drop()
             raise
-        assert self._connection is not None
-        return self._connection
-
-    def at_hand(self) -> sqlite3.Connection:
-        """Return the connection as it is, for what SQLite calls in the middle of a query: that must not reopen it."""
         assert self._connection is not None
         return self._connection
 
@@ -234,13 +231,29 @@ class Link:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded by an empty database only
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
-            if not schema.is_current(connection, self.address.path):
+            version = schema.version_of(connection, self.address.path)
+            if version < schema.VERSION:
+                if version:
+                    self._check_undriven(connection)
                 schema.migrate(connection)
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self.gate.release()
+
+    def _check_undriven(self, connection: sqlite3.Connection) -> None:
+        """Refuse to change the tables under a drive: an older durable's next append would fail, and its run stop."""
+        folder = Path(self.address.beside("-drives"))
+        query = "SELECT run_id, pid, file FROM leases WHERE owner IS NOT NULL AND file IS NOT NULL"
+        for run_id, pid, file in connection.execute(query):
+            if is_held(folder / file):
+                raise StoreBusy(
+                    f"{self.address.path} is of an older durable, with which process {pid} drives a run",
+                    run_id=run_id,
+                    hint="Wait until it is done, or stop it: then the file is brought up to date. Until then, look at"
+                    " it with the older durable",
+                )
 
 
 def _identity(address: Address) -> tuple[int, int] | None:

@@ -118,6 +118,7 @@ class Dictionaries:
         """Begin anew with a connection: it may lead to another file, in which the numbers mean something else."""
         self.present, self._samples, self._seen = None, [], 0
         self._own = local()
+        self._connection = connection  # not asked of the link while a row is read: it might open another one
         # What SQLite holds on to, no garbage collection sees: a store that nobody closed would stay for good.
         expand = WeakMethod(self.expand)
 
@@ -141,7 +142,7 @@ class Dictionaries:
         if number not in known:
             import zstandard
 
-            for (content,) in self._link.at_hand().execute(_CONTENT, (number,)):
+            for (content,) in self._connection.execute(_CONTENT, (number,)):
                 known[number] = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
                 break
             else:
