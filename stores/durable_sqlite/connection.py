@@ -49,7 +49,7 @@ class Link:
         self.closed = False
         self.heads: dict[str, Head] = {}
         self.ahead: Ahead | None = None
-        self.fault: StoreError | None = None
+        self.fault: BaseException | None = None
         self._prepare: list[Callable[[sqlite3.Connection], None]] = []
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor
@@ -87,6 +87,11 @@ class Link:
         assert self._connection is not None
         return self._connection
 
+    def at_hand(self) -> sqlite3.Connection:
+        """Return the connection as it is, for what SQLite calls in the middle of a query: that must not reopen it."""
+        assert self._connection is not None
+        return self._connection
+
     def writable(self) -> sqlite3.Connection:
         """Return the connection for a write. The caller holds the lock.
 
@@ -108,7 +113,8 @@ class Link:
             except sqlite3.Error as error:
                 fault, self.fault = self.fault, None  # what a function of ours has found, called by SQLite
                 if fault is not None:
-                    fault.run_id = run_id
+                    if isinstance(fault, StoreError):
+                        fault.run_id = run_id
                     raise fault from None
                 raise translate(error, self.address.path, run_id) from error
 

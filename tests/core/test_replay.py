@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gc
+from array import array
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from durable.core.events import Event
 from durable.core.fold_growth import SPARSE
-from durable.core.graph import Definition, TaskSpec
-from durable.core.replay import dump, fragments_of, opened, replay, restore
+from durable.core.graph import Definition, GroupSpec, TaskSpec
+from durable.core.replay import dump, fragments_of, opened, replay, restore, squeezed, unsqueezed
+from durable.core.specs import MapSpec
 from durable.core.state import RunState
 from durable.core.transitions import PENDING
 from durable.errors import LogCorrupt
@@ -106,6 +109,40 @@ def test_a_changed_definition_keeps_what_was_scheduled_and_what_bodies_recorded(
             break
     assert facts(replayed(machine.log, machine)) == facts(machine.state)
     assert facts(restored(dump(machine.state), machine)) == facts(machine.state)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from("LQqBI"), st.lists(st.integers(0, 2**63 - 1), max_size=300), st.integers(0, 63))
+def test_a_column_is_squeezed_and_comes_back(code: str, numbers: list[int], shift: int) -> None:
+    """Whatever its type, also an empty one."""
+    largest = 2 ** (8 * array(code).itemsize - 1)
+    column = array(code, [(number >> shift) % largest for number in numbers])
+    assert unsqueezed(code, squeezed(column)) == column
+
+
+def test_a_column_that_counts_is_squeezed_to_little() -> None:
+    """As outcomes and times of members are: about a byte each."""
+    column = array("Q", range(10_000_000, 10_200_000, 2))
+    assert len(squeezed(column)) < 2 * len(column)
+
+
+def test_many_batches_of_members_come_back() -> None:
+    """More than are squeezed together, with keys and digests; and what is recorded next goes on behind them."""
+    named = GroupSpec("k", (), map=MapSpec(TaskSpec("of"), "n", "", True))
+    plain = GroupSpec("m", (), map=MapSpec(TaskSpec("of"), "n"))
+    machine = Machine(Definition("w", None, (), (named, plain)))
+    for name in "km":
+        machine.emit("GroupStarted", name)
+    for place in range(0, 300, 2):
+        machine.emit("MembersAdded", "k", count=2, keys=[f"a{place}", f"b/{place}"], digest=str(place))
+        machine.emit("MembersAdded", "m", count=1, digest="d")
+    machine.run("k/b/298", "m/149")
+    copy = restored(dump(machine.state), machine)
+    assert facts(copy) == facts(machine.state)
+    begun = len(machine.log)
+    machine.emit("MembersAdded", "m", count=3, last=True)
+    machine.run("m/152", "k/a0")
+    assert facts(replay(copy, machine.log[begun:])) == facts(machine.state)
 
 
 def test_sums_beyond_64_bits_fit_into_a_checkpoint() -> None:

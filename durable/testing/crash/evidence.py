@@ -61,11 +61,25 @@ class Evidence(msgspec.Struct, frozen=True):
                 known[line.pid] = line.number
             yield line, known.get(line.pid, 0)
 
+    def recorded(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield each event that recorded members of a map, by its seq, with their ids."""
+        counts: dict[str, int] = {}
+        for event in self.events:
+            if event.type == "MembersAdded":
+                group, fields = str(event.task_id), event.fields
+                begin = counts.get(group, 0)
+                counts[group] = begin + fields["count"]
+                yield event.seq, [f"{group}/{name}" for name in fields.get("keys") or range(begin, counts[group])]
+
     def graphs(self) -> Iterator[tuple[int, set[str]]]:
         """Yield each seq at which the run's graph changed, with the ids of its tasks and groups from there on."""
         ids: set[str] = set()
         scheduled: set[str] = set()
+        recorded = dict(self.recorded())
         for event in self.events:
+            if event.seq in recorded:
+                scheduled |= set(recorded[event.seq])
+                yield event.seq, ids | scheduled
             graph = _graph(event)
             if graph is None:
                 continue
@@ -83,6 +97,8 @@ class Evidence(msgspec.Struct, frozen=True):
             graph = _graph(event)
             for group in graph.groups if graph is not None else ():
                 lines[group.id] = {name for line in group.members for name in line}
+        for seq, names in self.recorded():
+            lines.setdefault(str(self.events[seq - 1].task_id), set()).update(names)
         return {group: _inside(group, lines) for group in lines}
 
 

@@ -183,6 +183,31 @@ def members_rest_after_the_verdict(found: Evidence) -> Iterator[str]:
             yield f"seq {event.seq}: {event.type} of {name!r} follows the verdict on {judged[name]!r}"
 
 
+def members_are_recorded_once(found: Evidence) -> Iterator[str]:
+    """A member of a map is recorded once, before it starts, and none after it was said that there are no more."""
+    known: set[str] = set()
+    complete: set[str | None] = set()
+    maps = {str(found.events[seq - 1].task_id) for seq, _ in found.recorded()}
+    recorded = dict(found.recorded())
+    for event in found.events:
+        name = str(event.task_id)
+        if event.type == "MembersAdded":
+            again = sorted(known.intersection(recorded[event.seq]))
+            if again:
+                yield f"seq {event.seq}: {again} are recorded a second time"
+            if event.task_id in complete:
+                yield f"seq {event.seq}: members of {name!r}, which is complete"
+            known.update(recorded[event.seq])
+            if event.fields.get("last"):
+                complete.add(event.task_id)
+        elif event.type == "GroupReopened":
+            complete.discard(event.task_id)  # what a time-out has cut short may go on
+        elif event.type == "TaskStarted" and name.rpartition("/")[0] in maps and name not in known:
+            yield f"seq {event.seq}: {name!r} starts, and is not recorded as a member"
+        elif event.type == "GroupSucceeded" and name in maps and name not in complete:
+            yield f"seq {event.seq}: {name!r} succeeded, and there may be more members"
+
+
 def effects_come_with_their_cause(found: Evidence) -> Iterator[str]:
     """What an attempt or a policy changed or scheduled is in the same append as the success that it belongs to."""
     for batch in found.batches():
@@ -203,6 +228,7 @@ LAWS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     nothing_is_left_at_the_end,
     one_verdict_a_round,
     members_rest_after_the_verdict,
+    members_are_recorded_once,
     effects_come_with_their_cause,
     *LAWS_OF_CALLS,
 )

@@ -79,7 +79,11 @@ def read_outcome(store: Store, state: RunState) -> Outcome:
         state.status_name,
         {name: status for name, status in statuses.items() if not graph.is_group(graph.number(name))},
         {name: status for name, status in statuses.items() if graph.is_group(graph.number(name))},
-        {graph.ids[node]: _payload(store, state, node) for node in graph.task_nodes() if view.has_value(node)},
+        {
+            graph.ids[node]: _payload(store, state, node)
+            for node in range(graph.size)
+            if not graph.is_group(node) and view.has_value(node)
+        },
         {graph.ids[node]: _error(store, state, node) for node, status in enumerate(state.nodes) if status == FAILED},
         {key: _value(view.read_channel(key, cell)) for key, cell in state.channel.items()},
         {key: _value(view.load(seq)) for key, seq in state.metadata.items()},
