@@ -59,6 +59,10 @@ class MemberTasks(Sequence[Any]):
         node = self._expansion.node_at(place % len(self))
         return self._task.instance(self._expansion.short_of(node), self._task.bound)
 
+    def named(self, name: str) -> Any:
+        """Return the task of the member with this name; None if there is none."""
+        return self._task.instance(name, self._task.bound) if self._expansion.find(name) is not None else None
+
 
 class Compiled:
     """A workflow, ready to run.

@@ -18,6 +18,7 @@ from durable.core.results import ErrorRecord, TaskResult
 from durable.core.specs import Fragment
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, SUCCEEDED
+from durable.definition.compile import MemberTasks
 from durable.definition.expressions import Linkable
 from durable.definition.recipes import Scheduling
 from durable.engine.members import Names, Results
@@ -116,8 +117,14 @@ class GroupContext:
 
     def _refuse_other_arguments(self, name: str, task: Any) -> None:
         """Refuse what would be lost: another attempt of a member has the member's own arguments."""
-        own = next((member for member in self._tasks if getattr(member, "task_id", None) == name), None)
-        if own is not None and task is not own and getattr(task, "bound", None) not in (None, {}, own.bound):
+        given = getattr(task, "bound", None)
+        if not given:
+            return  # before the member is looked for: of a map's many members, a policy may ask for many
+        if isinstance(self._tasks, MemberTasks):
+            own = self._tasks.named(name)
+        else:
+            own = next((member for member in self._tasks if getattr(member, "task_id", None) == name), None)
+        if own is not None and task is not own and given != own.bound:
             raise DefinitionError(
                 f"another attempt of {name!r} has the arguments that the member was given",
                 hint=f"Schedule a task of its own instead: {name}(task_id=..., ...)",

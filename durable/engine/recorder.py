@@ -10,7 +10,7 @@ from durable.context.staged import Effects
 from durable.core.events import encode_fields
 from durable.core.marks import TIMER, find
 from durable.core.results import ErrorRecord
-from durable.core.transitions import ENDED, PENDING
+from durable.core.transitions import ENDED, PENDING, RUNNING
 from durable.definition.compile import Compiled
 from durable.engine.attempt import Attempt
 from durable.engine.changes import UNFINISHED, end_run, poison
@@ -217,8 +217,9 @@ class Recorder:
     def _group_timed_out(self, group: int) -> None:
         state = self._journal.state
         spec = state.graph.group(group)
-        if group in state.graph.expansions.by_group:
-            close_map(self._journal, group)
+        for node in [group, *(state.graph.subtree(group) if group not in state.graph.expansions.by_group else ())]:
+            if node in state.graph.expansions.by_group and state.nodes[node] == RUNNING:
+                close_map(self._journal, node)
         for node in state.graph.subtree(group):
             if state.graph.is_group(node) or state.nodes[node] not in UNFINISHED:
                 continue

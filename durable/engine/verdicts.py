@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from durable.core.events import encode_fields
 from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
 from durable.core.policies.counts import Counts
@@ -48,6 +50,8 @@ class Verdicts:
         policy = self._policy(group, name)
         counts = self._counts(group)
         verdict = judge(state, self._journal.view, group, policy, tasks, early=early, route=route, counts=counts)
+        if verdict.passed and not early:
+            self._refuse_unread(group, policy, verdict)
         if verdict.retries:
             self._retry(group, name, verdict)
         elif verdict.passed is not None:
@@ -68,6 +72,16 @@ class Verdicts:
         self._causes[group] = error
         self._record(group, name, said, self._policy(group, name))
         self._close(group)
+
+    def _refuse_unread(self, group: int, policy: GroupExecutionPolicy, verdict: Verdict) -> None:
+        """Let a map fail whose time was over before its items were read, unless more of them could change nothing."""
+        expansion = self._journal.state.graph.expansions.by_group.get(group)
+        counts = self._counts(group)
+        if expansion is None or counts is None or not expansion.cut or policy.takes_part:
+            return
+        if not policy.decide_by_counts(replace(counts, complete=False)):
+            why = f"its time was over before its items were read to the end; {expansion.count} have members"
+            verdict.passed, verdict.refusal = False, Refusal(f"group {expansion.name!r} failed: {why}")
 
     def _counts(self, group: int) -> Counts | None:
         """How the members of a map stand; None for other groups."""

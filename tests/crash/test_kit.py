@@ -48,6 +48,14 @@ def judged() -> list[Event]:
     return [first, Event(2, 2, "GroupSucceeded", "g"), Event(3, 3, "TaskStarted", "t", 1)]
 
 
+def grown(*found: tuple[str, str, dict[str, Any]]) -> list[Event]:
+    """Events about members of maps and the maps themselves, with their fields."""
+    return [
+        Event(seq, seq, kind, name, int(kind.startswith("Task")), encode_fields(fields))
+        for seq, (kind, name, fields) in enumerate(found, 1)
+    ]
+
+
 RAN = lines((ACKNOWLEDGED, 1), (STARTED, 1), (RETURNED, 1), (ACKNOWLEDGED, 2))
 DONE = events("TaskStarted", "TaskSucceeded")
 
@@ -56,6 +64,9 @@ STEP = ((STEP_CALLED, 1, "0"), (STEP_RETURNED, 1, "0"))
 SLEEP = ("TimerStarted", {"mark": "0", "due": 1})
 ASKED = ("FeedbackRequested", {"mark": "0", "id": "q"})
 SIGNAL = ("SignalReceived", {"name": "s", "id": "m"})
+
+MEMBERS = ("MembersAdded", "g", {"count": 1, "keys": ["x"]})
+LAST = ("MembersAdded", "g", {"count": 1, "last": True})
 
 BROKEN: dict[str, list[Evidence]] = {
     "nothing_acknowledged_is_lost": [Evidence(DONE[:1], [1], RAN)],
@@ -89,6 +100,12 @@ BROKEN: dict[str, list[Evidence]] = {
     ],
     "nothing_is_left_at_the_end": [Evidence([*judged()[:2], Event(3, 3, "RunSucceeded")], [1, 2, 3], [])],
     "members_rest_after_the_verdict": [Evidence(judged(), [1, 2, 3], [])],
+    "members_are_recorded_once": [
+        Evidence(grown(MEMBERS, MEMBERS), [2], []),
+        Evidence(grown(LAST, ("MembersAdded", "g", {"count": 1})), [2], []),
+        Evidence(grown(MEMBERS, ("TaskStarted", "g/y", {})), [2], []),
+        Evidence(grown(MEMBERS, ("GroupSucceeded", "g", {})), [2], []),
+    ],
     "one_verdict_a_round": [Evidence(events("GroupStarted", "GroupFailed", "GroupSucceeded"), [3], [])],
     "effects_come_with_their_cause": [
         Evidence(events("TaskStarted", "ChannelWritten", "TaskSucceeded"), [2, 3], RAN),
@@ -127,6 +144,8 @@ def test_every_law_is_broken_below() -> None:
     assert not breaches(Evidence(DONE, [1, 2], RAN, DONE[:1]))
     asked = [*DONE, Event(3, 3, "GroupRetryRequested", "g"), Event(4, 4, "TaskReopened", "t")]
     assert not breaches(Evidence(asked, [1, 2, 4], RAN))
+    member = (LAST, ("TaskStarted", "g/0", {}), ("TaskFailed", "g/0", {}), ("GroupSucceeded", "g", {}))
+    assert not breaches(Evidence(grown(*member), [4], []))
 
 
 @pytest.mark.parametrize(("law", "found"), [(law, found) for law, cases in BROKEN.items() for found in cases])

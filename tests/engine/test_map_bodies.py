@@ -281,7 +281,7 @@ def test_a_member_that_takes_too_long(store: Store, clock: FakeClock) -> None:
         clock.wait_for_waiters()
         clock.advance(6)
 
-    run = single(hangs, range(4), store, max_concurrent=1).start()  # no other one is to run when time passes
+    run = single(hangs, range(4), store, max_concurrent=1).start()
     held.set()
     assert run.result() == {str(n): n for n in range(4)}
     assert trail(run, "TaskRetryScheduled") == ["TaskRetryScheduled hangs/2"]

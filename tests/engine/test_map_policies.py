@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +23,8 @@ from durable import (
     Store,
     StrictGroupPolicy,
     TaskExecutionContext,
+    open_run,
+    parallel,
     task,
     workflow,
 )
@@ -95,6 +99,33 @@ def test_a_used_up_budget_stops_the_source(store: Store) -> None:
     assert GIVEN[0] < 5_000
     assert len(RAN) < 200
     assert ("k0", "ValueError: 0 is bad") in caught.value.failed_tasks
+
+
+def test_what_is_read_when_a_map_was_closed_is_dropped(store: Store) -> None:
+    """A window that comes after the verdict adds no members to it."""
+    go = threading.Event()
+
+    def blocks() -> Iterator[int]:
+        yield from range(16)
+        go.wait(10)
+        yield from range(16, 20)
+
+    @task
+    def fails(n: int) -> None:
+        raise ValueError("no")
+
+    @task
+    def lets_go(context: TaskExecutionContext) -> None:
+        while not count(open_run(context.run_id, store=store), "GroupFailed"):
+            time.sleep(0.002)
+        go.set()
+        time.sleep(0.05)
+
+    with workflow("w", store=store) as wf:
+        fails.map(blocks).with_execution(fail_fast=True)
+        parallel(lets_go, name="beside")
+    run = wf.start()
+    assert trail(run, "MembersAdded", "GroupFailed") == ["MembersAdded fails", "GroupFailed fails"]
 
 
 def test_fail_fast_stops_the_source(store: Store) -> None:
@@ -211,6 +242,27 @@ def test_another_attempt_of_a_member_has_its_own_arguments(store: Store) -> None
 
     with pytest.raises(ParallelGroupError, match="another attempt of 'k3' has the arguments"):
         run_of(store, Asks(), ()).result()
+
+
+def test_a_policy_may_ask_for_many_members_of_many(store: Store) -> None:
+    """What that takes does not grow with the square of how many there are."""
+
+    @task
+    def flaky(context: TaskExecutionContext, n: int, more: int = 0) -> int:
+        if context.attempt == 1 and n >= 1000:
+            raise OSError
+        return n + more
+
+    class Again:
+        def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None:
+            for name in list(results.failed):
+                context.next_task(tasks[int(name)])
+
+    with workflow("w", store=store) as wf:
+        flaky(more=1).map(range(4000)).with_execution(policy=Again(), chunk_size=50)
+    run = wf.start()
+    assert list(run.result().values()) == list(range(1, 4001))
+    assert count(run, "TaskReopened") == 3000
 
 
 def test_what_a_verdict_has_closed_counts_as_no_success(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,16 +13,19 @@ import pytest
 from durable import (
     DivergenceError,
     ParallelGroupError,
+    RaceGroup,
     RunCancelled,
     StepLimitExceeded,
     Store,
     TaskExecutionContext,
     Workflow,
     open_run,
+    parallel,
     task,
     workflow,
 )
 from durable.engine.recover import load
+from durable.testing import FakeClock
 from tests.core.machine import facts
 from tests.engine.cutting import cut, cuts, done
 from tests.engine.reading import count, trail
@@ -320,29 +324,131 @@ def test_max_steps_of_a_run_with_a_map(store: Store) -> None:
     assert set(RAN.values()) == {1}
 
 
+class Slow:
+    """A source that gives a whole window, and no more before the map's time is over; then a test lets it go on."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.asked, self.go = threading.Event(), threading.Event()
+        self._clock = clock
+        self._other = threading.Thread(target=self._passes)
+        self._other.start()
+
+    def __call__(self) -> Iterator[int]:
+        yield from range(16)
+        self.asked.set()
+        self.go.wait(10)
+        yield from range(16, 100)
+
+    def _passes(self) -> None:
+        self.asked.wait(10)
+        while len(RAN) < 16:
+            time.sleep(0.001)
+        self._clock.wait_for_waiters()
+        self._clock.advance(20)
+
+    def end(self) -> None:
+        self.go.set()
+        self._other.join()
+
+
 @pytest.mark.parametrize("keyed", [False, True])
-def test_a_time_out_closes_the_map_and_a_resume_reads_the_rest(store: Store, clock: Any, keyed: bool) -> None:
-    """What was not read in time is not forgotten."""
-    reached, go = threading.Event(), threading.Event()
+def test_a_map_whose_time_is_over_before_its_items_are_read_fails(store: Store, clock: FakeClock, keyed: bool) -> None:
+    """Although all members that it has have succeeded; a resume reads the rest."""
+    source = Slow(clock)
+    wf = mapped(source, store, str if keyed else None, timeout=10)
+    run = wf.start(run_id="r")
+    source.end()
+    with pytest.raises(ParallelGroupError, match="over before its items were read to the end; 16 have members"):
+        run.result()
+    assert wf.resume("r") == SUM
+    assert set(RAN.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("policy", "passes"),
+    [
+        ("best_effort", True),
+        ({"type": "at_least_n", "min_success": 10}, True),
+        ({"type": "at_least_n", "min_success": 17}, False),
+        ({"type": "max_failures", "max_failures": 50}, False),
+        ({"type": "min_success_rate", "min_rate": 0.1}, False),
+    ],
+)
+def test_policies_that_pass_with_what_was_read_in_time(
+    store: Store, clock: FakeClock, policy: Any, passes: bool
+) -> None:
+    """Those to which more items would make no difference."""
+    source = Slow(clock)
+    run = mapped(source, store, policy=policy, timeout=10).start(run_id="r")
+    source.end()
+    assert run.status == ("succeeded" if passes else "failed")
+    assert not passes or run.result() == sum(n * n for n in range(16))
+
+
+def test_a_time_out_of_the_group_around_a_map_closes_that_too(store: Store, clock: FakeClock) -> None:
+    """It starts no more members; a resume goes on with it."""
+    source = Slow(clock)
+
+    with workflow("w", store=store) as wf:
+        parallel(square.map(source), middle, name="outer").with_execution(timeout=10)
+    assert wf.start(run_id="r").status == "failed"
+    source.end()
+    assert len(RAN) == 17
+    assert wf.resume("r") == {"square": {str(n): n * n for n in range(100)}, "middle": None}
+    assert set(RAN.values()) == {1}
+
+
+def test_a_group_that_fails_at_once_closes_a_map_in_it(store: Store) -> None:
+    """The rest of the source is not read; a resume reads it."""
+    broken, read = [True], [0]
 
     def source() -> Iterator[int]:
-        yield from range(50)
-        reached.set()
-        go.wait(10)
-        yield from range(50, 100)
+        for n in range(20_000):
+            read[0] = n
+            yield n
 
-    def passes() -> None:
-        reached.wait(10)
-        clock.wait_for_waiters()
-        clock.advance(20)
+    @task
+    def fails() -> None:
+        while not RAN:
+            time.sleep(0.001)
+        if broken:
+            raise ValueError("no")
 
-    other = threading.Thread(target=passes)
-    other.start()
-    wf = mapped(source, store, str if keyed else None, timeout=10)
+    with workflow("w", store=store) as wf:
+        parallel(square.map(source).with_execution(chunk_size=20), fails, name="outer").with_execution(fail_fast=True)
     assert wf.start(run_id="r").status == "failed"
-    go.set()
-    other.join()
-    assert wf.resume("r") == SUM
+    assert read[0] < 10_000
+    broken.clear()
+    assert len(wf.resume("r")["square"]) == 20_000
+    done = Counter(e.task_id for e in open_run("r", store=store).events() if e.type == "TaskSucceeded")
+    assert set(done.values()) == {1}
+
+
+def test_a_map_in_a_race(store: Store) -> None:
+    """It may win, with its values, or be closed by who was faster."""
+
+    @task
+    def waits(context: TaskExecutionContext) -> str:
+        while not context.cancelled:
+            time.sleep(0.001)
+        return "late"
+
+    with workflow("w", store=store) as wf:
+        RaceGroup(square.map(range(100)), waits, name="race")
+    assert wf.execute() == {"square": {str(n): n * n for n in range(100)}}
+
+    @task
+    def wins() -> str:
+        return "first"
+
+    def endless() -> Iterator[int]:
+        n = 0
+        while True:
+            yield (n := n + 1)
+
+    with workflow("w", store=store) as wf:
+        RaceGroup(square.map(endless), wins, name="race")
+    assert wf.execute() == {"wins": "first"}
 
 
 def fork(store: Store, run: Any, *names: str) -> Any:

@@ -27,6 +27,9 @@ class GroupExecutionPolicy(ABC):
     is_budget: bool = False
     """Whether a map stops starting members as soon as this policy cannot pass any more."""
 
+    takes_part: bool = False
+    """Whether a map may pass although its time was over before its items were read to the end."""
+
     def __init_subclass__(cls) -> None:
         if "type" not in vars(cls):  # a built-in policy's subclass must not be recorded as the built-in one
             cls.type = f"{cls.__module__}.{cls.__qualname__}"

@@ -54,6 +54,7 @@ class BestEffortGroupPolicy(GroupExecutionPolicy):
     """The group succeeds whatever its members do."""
 
     type = "best_effort"
+    takes_part = True
 
     def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Results, context: Any) -> None:
         self._validate_group_results(group_id, tasks, results)
