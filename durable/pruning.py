@@ -14,7 +14,17 @@ import msgspec
 
 from durable.core.transitions import RUN_ENDS, STATUSES
 from durable.engine.recover import load
-from durable.errors import DefinitionError, LogCorrupt, RunAlreadyDriven, RunNotEnded, RunNotFound, RunPruned
+from durable.errors import (
+    DefinitionError,
+    IllegalTransition,
+    LogCorrupt,
+    PayloadError,
+    RunAlreadyDriven,
+    RunNotEnded,
+    RunNotFound,
+    RunPruned,
+    UnknownEvent,
+)
 from durable.run import opened_store
 from durable.store import RunInfo, Store
 
@@ -195,7 +205,7 @@ def _pruned(store: Store, info: RunInfo, *, named: bool) -> PrunedRun | None:
 def _task_counts(store: Store, run_id: str) -> dict[str, int]:
     try:
         nodes = load(store, run_id).task_statuses()
-    except LogCorrupt as error:
+    except (LogCorrupt, UnknownEvent, IllegalTransition, PayloadError) as error:  # damaged, or of a newer durable
         _log.warning("what became of the tasks is not kept: %s", error)
         return {}
     counts = {name: nodes.count(status) for status, name in enumerate(STATUSES)}

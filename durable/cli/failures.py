@@ -28,7 +28,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
         attempts: of a task.
         failed_tasks, successful_tasks: of a group, as its policy named them.
         short: how its group names it.
-        lost: of a map, how many of its members did not succeed; it names only the first thousand.
+        lost: of a map, how many of its members failed; it names only the first thousand, and may name others too.
     """
 
     id: str
@@ -68,7 +68,8 @@ def _failure(state: RunState, store: Store, node: int) -> Failure:
         return Failure(name, "group", status, error, seq)
     said = decode_refusal(event.encoding, event.payload)
     expansion = state.graph.expansions.by_group.get(node)
-    lost = expansion.count - status_counts(state, expansion).get("succeeded", 0) if expansion is not None else 0
+    counts = status_counts(state, expansion) if expansion is not None else {}
+    lost = counts.get("failed", 0) + counts.get("timed_out", 0)
     return Failure(name, "group", status, said.message, seq, 0, said.failed_tasks, said.successful_tasks, lost=lost)
 
 
@@ -97,7 +98,7 @@ def not_listed(state: RunState, found: Sequence[Failure]) -> int:
 def _member_lines(failure: Failure) -> Iterator[str]:
     for member, error in failure.failed_tasks[:SHOWN]:
         yield f"    {printable(member)}: {printable(' '.join(error.split()))}"
-    more = max(len(failure.failed_tasks), failure.lost) - SHOWN
+    more = (failure.lost or len(failure.failed_tasks)) - SHOWN
     if more > 0:
         yield f"    and {more:,} more"
     if failure.successful_tasks:

@@ -127,7 +127,7 @@ def _members(event: Event, fields: dict[str, Any]) -> str:
     keys, sources = fields.pop("keys", None), fields.pop("sources", None)
     said = [counted(fields.pop("count", 0), "member")]
     said += [f"keys {keys[0]}…{keys[-1]}" if len(keys) > 1 else f"key {keys[0]}"] if keys else []
-    said += [f"items from events {sources[0]:,}…{sources[-1]:,}"] if sources else []
+    said += ["items that other members returned"] if sources else []
     said += [sized(len(event.payload))] if event.payload is not None else []
     said += ["the last"] if fields.pop("last", False) else []
     fields.pop("digest", None)

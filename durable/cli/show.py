@@ -250,7 +250,7 @@ def _print_summary(run: Run) -> None:
         "began": f"{local_time(info.created)}, {between}",
         "driven by": f"process {lease.pid} on {lease.host}" if lease is not None and lease.alive else "",
         "file": info.file,
-        "tasks": f"{summary['counts']['total']:,}: {tasks}",
+        "tasks": f"{summary['counts']['total']:,}: {tasks}" if tasks else "none yet",
         **_progress_lines(summary["progress"]),
         "channel": channel,
         "space": space_line(sizes),

@@ -107,7 +107,7 @@ def _signal(context: TaskExecutionContext, path: str, mark: Mark | None, name: s
         due = None if timeout is None else context.port.now() + int(timeout * 1e6)
         drafts = [] if mark is not None else [Draft("SignalAwaited", {"mark": path, "name": name, "due": due})]
         ended = yield context.port.ask(drafts, path, LIVE_WAIT)
-    event = context.view.store.event(context.run_id, ended)
+    event = context.view.event(ended)
     if event.type == "WaitExpired":
         raise SignalTimedOut(
             f"no signal {name!r} came within {timeout:g} s" if timeout else f"no signal {name!r} came in time",
@@ -138,7 +138,7 @@ def _feedback(
             fields = {"mark": path, "id": name, "due": due}
             drafts = [Draft("FeedbackRequested", fields, encode_request(request))]
         ended = yield context.port.ask(drafts, path, patience)
-    return response(name, request, context.view.store.event(context.run_id, ended))
+    return response(name, request, context.view.event(ended))
 
 
 def _free(name: str, context: TaskExecutionContext) -> str:

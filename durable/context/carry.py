@@ -61,7 +61,7 @@ class Carry:
         self._after = (Effects(), False)
         self._pending: list[tuple[int, str, Carried]] = []
         for seq in seqs:
-            event = context.view.store.event(context.run_id, seq)
+            event = context.view.event(seq)
             carried = msgspec.json.decode(decode_raw(event.encoding, event.payload)[1], type=Carried)
             self._pending.append((seq, event.fields["mark"], carried))
             if carried.fragment is not None:

@@ -92,7 +92,7 @@ class Tracked(Generic[T]):
         items = iter(self._items)
         if self._mark is not None and self._position:
             self._carry.restore(self._path, self._mark.seq)
-            fields = self._context.view.store.event(self._context.run_id, self._mark.seq).fields
+            fields = self._context.view.event(self._mark.seq).fields
             self._skip(items, fields.get("key"))
         return items
 

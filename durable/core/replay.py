@@ -161,6 +161,7 @@ def restore(
     state.set_graph(graph)
     _regrow_all(state, whole, iter(grown))
     state.created = created
+    state.restored = whole["seq"]
     for name in _PLAIN:
         setattr(state, name, whole[name])
     for name in SPARSE:

@@ -44,6 +44,7 @@ class RunState:
 
     Attributes:
         seq, time: of the last event applied (time in microseconds since 1970).
+        restored: seq of the checkpoint that it began with; 0 when all events were folded.
         status: the run's status, a number of ``transitions``.
         nodes: status of each node; ``attempts``, ``started``, ``ended`` (microseconds) likewise.
         outcome: seq of the event that holds a node's result or error; 0 without one.
@@ -70,6 +71,7 @@ class RunState:
         self.run_id = run_id
         self.read_graph = read_graph
         self.seq = 0
+        self.restored = 0
         self.time = 0
         self.status = PENDING
         self.created: Event | None = None

@@ -126,7 +126,7 @@ def _cause(state: RunState, causes: Mapping[int, BaseException], node: int) -> B
 
 
 def _group_error(state: RunState, view: RunView, node: int, command: str) -> ParallelGroupError:
-    event = view.store.event(state.run_id, state.outcome[node])
+    event = view.event(state.outcome[node])
     refusal = decode_refusal(event.encoding, event.payload)
     expansion = state.graph.expansions.by_group.get(node)
     return ParallelGroupError(

@@ -15,6 +15,7 @@ from durable.core.replay import fragments_of, opened, replay, restore
 from durable.core.specs import Definition, Fragment
 from durable.core.state import ReadGraph, RunState
 from durable.definition.recipes import decode_fragment
+from durable.engine.proof import Proof
 from durable.errors import LogCorrupt, RunNotFound
 from durable.payloads import Payload, decode_raw, encode_raw
 from durable.store import Checkpoint, Store, refuse_pruned
@@ -128,18 +129,19 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint, reader: ReadGra
             seq=checkpoint.seq,
             hint="Restore the store from a backup",
         )
-    created = store.event(run_id, 1)
-    definition = created if whole["definition_seq"] == 1 else store.event(run_id, whole["definition_seq"])
-    return restore(run_id, whole, created, definition, _grown(store, run_id, fragments_of(whole)), reader)
+    log = Proof(store, run_id, checkpoint.seq)
+    created = log.event(1)
+    definition = created if whole["definition_seq"] == 1 else log.event(whole["definition_seq"])
+    return restore(run_id, whole, created, definition, _grown(log, fragments_of(whole)), reader)
 
 
-def _grown(store: Store, run_id: str, seqs: list[int]) -> Iterator[Event]:
+def _grown(log: Proof, seqs: list[int]) -> Iterator[Event]:
     """Yield the events in which tasks were scheduled; many are read from the store in one pass."""
     if len(seqs) <= _FEW:
-        yield from (store.event(run_id, seq) for seq in seqs)
+        yield from (log.event(seq) for seq in seqs)
         return
     wanted = set(seqs)
-    yield from (event for event in store.read(run_id, seqs[0] - 1, seqs[-1]) if event.seq in wanted)
+    yield from (event for event in log.read(seqs[0], seqs[-1]) if event.seq in wanted)
 
 
 def _replayed(store: Store, state: RunState, digest: bytes, until: int) -> RunState:

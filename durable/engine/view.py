@@ -15,6 +15,7 @@ from durable.core.results import ErrorRecord, TaskResult
 from durable.core.state import RunState
 from durable.core.transitions import STATUSES, SUCCEEDED
 from durable.engine.members import MapValues
+from durable.engine.proof import Proof
 from durable.errors import DefinitionError
 from durable.failures import decode_error
 from durable.payloads import decode
@@ -40,6 +41,7 @@ class RunView:
         self.store = store
         self.state = state
         self.run_id = state.run_id
+        self._log = Proof(store, state.run_id, state.restored)
         self.committed = state.seq
         self.channel = dict(state.channel)
         self.metadata = dict(state.metadata)
@@ -65,20 +67,20 @@ class RunView:
         self.committed = events[-1].seq
 
     def event(self, seq: int) -> Event:
-        """Return one committed event."""
-        return self.store.event(self.run_id, seq)
+        """Return one committed event, verified."""
+        return self._log.event(seq)
 
     def load(self, seq: int) -> Any:
         """Return the decoded payload of one event, a fresh value."""
         held = self._bytes.get(seq)
         if held is None:
-            event = self.store.event(self.run_id, seq)
+            event = self._log.event(seq)
             held = (event.encoding, event.payload)
         return decode(*held)
 
     def load_error(self, seq: int) -> ErrorRecord:
         """Return the error that one event records."""
-        event = self.store.event(self.run_id, seq)
+        event = self._log.event(seq)
         return decode_error(event.encoding, event.payload)
 
     def has_value(self, node: int) -> bool:
@@ -104,13 +106,14 @@ class RunView:
     def values(self, nodes: Sequence[int], name_of: Callable[[int], str]) -> dict[str, Any]:
         """Return the values of nodes that have one, by name; many are read from the store in one pass."""
         grouped = self.state.graph.grouped
-        wanted = {self.state.outcome[node] for node in nodes if not grouped[node]} - self._bytes.keys()
+        outcome, held = self.state.outcome, self._bytes
+        # Looked up one by one: a difference of sets would go over all that is held, for each few hundred nodes.
+        wanted = {outcome[node] for node in nodes if not grouped[node] and outcome[node] not in held}
         found: dict[int, Any] = {}
         for begin, end in _runs(sorted(wanted)):
-            for event in self.store.read(self.run_id, begin - 1, end):
+            for event in self._log.read(begin, end):
                 if event.seq in wanted:
                     found[event.seq] = decode(event.encoding, event.payload)
-        outcome = self.state.outcome
         return {name_of(node): found[outcome[node]] if outcome[node] in found else self.value(node) for node in nodes}
 
     def result(self, task_id: str, default: Any = None, near: int = -1) -> Any:
@@ -152,7 +155,7 @@ class RunView:
         status = STATUSES[state.nodes[where]]
         if not state.outcome[where]:
             return "skipped: what it depends on did not succeed"
-        event = self.store.event(self.run_id, state.outcome[where])
+        event = self._log.event(state.outcome[where])
         said = event.fields.get("error") or event.fields.get("reason") or status
         return str(said) if where == end else f"{state.graph.ids[where]}: {said}"
 

@@ -12,13 +12,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from durable.errors import StoreError, StoreReadOnly
+from durable.errors import StoreBusy, StoreError, StoreReadOnly
 from durable_sqlite import forking, schema
 from durable_sqlite.address import Address
 from durable_sqlite.ahead import Ahead
+from durable_sqlite.drives import is_held
 from durable_sqlite.faults import refused_file, translate
 from durable_sqlite.lock import Gate
 from durable_sqlite.place import Place, prepare
@@ -49,7 +51,7 @@ class Link:
         self.closed = False
         self.heads: dict[str, Head] = {}
         self.ahead: Ahead | None = None
-        self.fault: StoreError | None = None
+        self.fault: BaseException | None = None
         self._prepare: list[Callable[[sqlite3.Connection], None]] = []
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor
@@ -108,7 +110,8 @@ class Link:
             except sqlite3.Error as error:
                 fault, self.fault = self.fault, None  # what a function of ours has found, called by SQLite
                 if fault is not None:
-                    fault.run_id = run_id
+                    if isinstance(fault, StoreError):
+                        fault.run_id = run_id
                     raise fault from None
                 raise translate(error, self.address.path, run_id) from error
 
@@ -228,13 +231,29 @@ class Link:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded by an empty database only
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
-            if not schema.is_current(connection, self.address.path):
+            version = schema.version_of(connection, self.address.path)
+            if version < schema.VERSION:
+                if version:
+                    self._check_undriven(connection)
                 schema.migrate(connection)
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self.gate.release()
+
+    def _check_undriven(self, connection: sqlite3.Connection) -> None:
+        """Refuse to change the tables under a drive: an older durable's next append would fail, and its run stop."""
+        folder = Path(self.address.beside("-drives"))
+        query = "SELECT run_id, pid, file FROM leases WHERE owner IS NOT NULL AND file IS NOT NULL"
+        for run_id, pid, file in connection.execute(query):
+            if is_held(folder / file):
+                raise StoreBusy(
+                    f"{self.address.path} is of an older durable, with which process {pid} drives a run",
+                    run_id=run_id,
+                    hint="Wait until it is done, or stop it: then the file is brought up to date. Until then, look at"
+                    " it with the older durable",
+                )
 
 
 def _identity(address: Address) -> tuple[int, int] | None:

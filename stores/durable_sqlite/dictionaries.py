@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from threading import Thread, local
 from typing import TYPE_CHECKING
+from weakref import WeakMethod
 
 from durable.clock import Clock
 from durable.core.events import Event
@@ -67,7 +68,6 @@ class Dictionaries:
         self._patience = PATIENCE
         self._poor = 0
         self.present: tuple[int, bytes] | None = None
-        self._connection: sqlite3.Connection
         self._own = local()  # a compressor that two threads share crashes the interpreter
         link.when_opened(self._register)
 
@@ -106,17 +106,28 @@ class Dictionaries:
             if not SHORTEST <= size <= LONGEST:
                 raise LogCorrupt(f"a compressed payload says that it has {size} bytes", hint=_DAMAGED)
             return bytes(self._expander(number).decompress(payload, allow_extra_data=False))
-        except LogCorrupt as error:
-            self._link.fault = error
         except (zstandard.ZstdError, TypeError, ValueError) as error:
             self._link.fault = LogCorrupt(
                 f"a payload that was compressed with dictionary {number} does not expand: {error}", hint=_DAMAGED
             )
+        except BaseException as error:  # SQLite would make one error of all, of Ctrl-C too
+            self._link.fault = error
         raise ValueError("see link.fault")
 
     def _register(self, connection: sqlite3.Connection) -> None:
+        """Begin anew with a connection: it may lead to another file, in which the numbers mean something else."""
+        self.present, self._samples, self._seen = None, [], 0
+        self._own = local()
         self._connection = connection  # not asked of the link while a row is read: it might open another one
-        connection.create_function("expand", 2, self.expand, deterministic=True)
+        # What SQLite holds on to, no garbage collection sees: a store that nobody closed would stay for good.
+        expand = WeakMethod(self.expand)
+
+        def call(payload: bytes, number: int) -> bytes:
+            method = expand()
+            assert method is not None  # whoever reads holds the store
+            return method(payload, number)
+
+        connection.create_function("expand", 2, call, deterministic=True)
 
     def _compressor(self, number: int, content: bytes) -> zstandard.ZstdCompressor:
         pair: tuple[int, zstandard.ZstdCompressor] | None = getattr(self._own, "compressor", None)
@@ -154,7 +165,10 @@ class Dictionaries:
             self._begin(self._train, samples)
 
     def _begin(self, what: Callable[[list[bytes]], None], samples: list[bytes]) -> None:
-        Thread(target=self._guarded, args=(what, samples), name="durable-dictionary", daemon=True).start()
+        try:
+            Thread(target=self._guarded, args=(what, samples), name="durable-dictionary", daemon=True).start()
+        except RuntimeError as error:  # no more threads may be started: that must not refuse an append
+            _log().debug("no dictionary: %s", error)
 
     def _guarded(self, what: Callable[[list[bytes]], None], samples: list[bytes]) -> None:
         import zstandard

@@ -51,18 +51,7 @@ class Drives:
 
     def is_held(self, name: str) -> bool:
         """Return whether some process, or this one, holds the lock of that file."""
-        try:
-            fd = os.open(self._folder / name, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            flock(fd, LOCK_SH | LOCK_NB)
-        except BlockingIOError:
-            return True
-        else:
-            return False
-        finally:
-            os.close(fd)
+        return is_held(self._folder / name)
 
     def has(self, name: str) -> bool:
         """Return whether this store object holds it."""
@@ -87,3 +76,19 @@ class Drives:
         """Close the parent's files without unlocking or removing them."""
         while self._held:
             os.close(self._held.popitem()[1])
+
+
+def is_held(path: Path) -> bool:
+    """Return whether some process, or this one, holds the lock of a drive's file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        flock(fd, LOCK_SH | LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(fd)

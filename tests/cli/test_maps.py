@@ -39,6 +39,14 @@ FLOW = """
         strict.add(measure.map(documents, key=lambda document: document["name"], name="sizes"))
 """
 
+BUDGET = """
+    from durable import MaxFailuresPolicy
+
+    with workflow("budget") as budget:
+        budget.add(measure.map(list(documents()), key=lambda document: document["name"], name="sizes").with_execution(
+            policy=MaxFailuresPolicy(max_failures=1), backend="direct"))
+"""
+
 
 @pytest.fixture
 def maps(here: Here) -> Here:
@@ -133,3 +141,10 @@ def test_the_plan_of_a_failed_map_counts_its_members(maps: Here) -> None:
     assert [item["id"] for item in document["items"]] == ["sizes", "sizes/doc7", "sizes/doc37"]
     maps.write("maps.py", FLOW.replace("* 2", "* 3"))
     assert "sizes: code of its members changed" in maps("plan", "m").stdout
+
+
+def test_a_map_over_its_budget_says_how_many_failed_and_how_many_had_not_ended(maps: Here) -> None:
+    """The latter are not among the failures that it counts."""
+    maps.write("maps.py", FLOW + BUDGET)
+    said = maps("run", "maps.py:budget", "--run-id", "m", exits=1).stderr
+    assert "2 of 60 members failed, 1 are allowed; 22 had not ended" in said

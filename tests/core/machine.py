@@ -22,6 +22,9 @@ from tests.core.bodies import Bodies
 
 BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
 SPARSE = ("spent", "interrupted", "due", "driven", "rejudged", "channel", "metadata", "orphans")
+ALONE = frozenset({"graph", "index", "read_graph", "restored"})
+"""What a state holds beside facts of the run."""
+
 GRAPH = (
     "ids",
     "parent",
@@ -48,7 +51,7 @@ def tasks(*ids: str, **settings: Any) -> tuple[TaskSpec, ...]:
 
 def facts(state: RunState) -> dict[str, Any]:
     """Everything a state holds, to be compared."""
-    plain = {name: value for name, value in vars(state).items() if name not in ("graph", "index", "read_graph")}
+    plain = {name: value for name, value in vars(state).items() if name not in ALONE}
     return {name: list(value) if hasattr(value, "typecode") else value for name, value in plain.items()} | {
         "definition": state.graph.definition,
         "nodes": bytes(state.nodes),

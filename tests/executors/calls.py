@@ -73,5 +73,12 @@ def lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    place = Path(f"/proc/{pid}")
+    if not Path("/proc/self").exists():
+        return True
+    try:
+        if (place / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            return True
+        return len(list((place / "task").iterdir())) > 1  # others of its threads are still being ended
+    except OSError:
+        return False

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from durable.core.digest import verified
 from durable.core.events import Event
@@ -212,3 +216,61 @@ def test_what_cannot_be_expanded_is_named(url: str, damage: str, names: str) -> 
             _log(store, "second")
         assert raised.value.run_id == "second"
         assert len(_log(store, "first")) == PATIENCE + 1, "the others can be read"
+
+
+def _with_a_dictionary(store: SQLiteStore) -> list[Event]:
+    """Let a dictionary be trained, and return a log that is compressed with it."""
+    _record(store, "first", _alike(PATIENCE))
+    _wait_for_a_dictionary(store)
+    return _record(store, "run", _alike(100))
+
+
+def test_a_store_that_nobody_closed_is_let_go(url: str) -> None:
+    """What SQLite calls to expand payloads does not keep a store, its connection and its files open for good."""
+    store = open_store(url)
+    assert store.run("run") is None
+    link = weakref.ref(store._link)
+    del store
+    gc.collect()
+    assert link() is None
+
+
+def test_ctrl_c_while_a_payload_expands_is_ctrl_c(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption in the middle of a read comes out as itself, not as a fault of the store."""
+    events = _with_a_dictionary(store)
+
+    def interrupted(_payload: bytes) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(zstandard, "frame_content_size", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(store.read("run"))
+    assert _log(store, "run") == events
+
+
+def test_no_thread_for_a_dictionary_refuses_no_append(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no more threads may be started, payloads are kept as they are."""
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    for run_id, each in (("few", 1), ("many", 64)):
+        events = _record(store, run_id, _alike(100), each=each)
+        assert _log(store, run_id) == events
+
+
+def test_a_child_looks_for_dictionaries_itself(store: SQLiteStore) -> None:
+    """After a fork the child reads what was compressed, and takes no number of a dictionary on trust."""
+    events = _with_a_dictionary(store)
+    child = os.fork()
+    if not child:
+        try:
+            whole = _log(store, "run") == events and store._dictionaries.present is None
+            os._exit(0 if whole else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store._dictionaries.present is not None
+    assert _log(store, "run") == events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -140,6 +141,28 @@ def test_older_files_are_written_anew_when_nobody_drives(url: str) -> None:
         assert _size(url) < before / 2
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_no_room_to_write_an_older_file_anew(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Who prunes because the disk is full is not refused: the file stays as it is, and is written anew another time."""
+    with open_store(url) as store:
+        _ended_run(store, "keep", 20_000)
+        _ended_run(store, "large", 20_000)
+    _make_old(url)
+    with open_store(url) as store:
+        store.prune("large", {})
+        assert _rows(store, "PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
+        before, (soft, hard) = _size(url), resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+        try:
+            assert store.reclaim() == 0
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert "not given back" in caplog.text
+        assert len(_log(store, "keep")) == 20_000
+        assert store.reclaim() > before / 3
+        assert len(_log(store, "keep")) == 20_000
+        assert _rows(store, "PRAGMA integrity_check") == [("ok",)]
 
 
 DRIVER = """

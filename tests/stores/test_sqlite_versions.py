@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import pytest
 
 from durable.core.digest import verified
 from durable.core.events import Event
-from durable.errors import RunAlreadyDriven
+from durable.errors import RunAlreadyDriven, StoreBusy
 from durable.store import Checkpoint, Message, RunInfo, Store
 from durable.testing import FakeClock
 from durable.testing.clock import START
@@ -140,6 +141,40 @@ def test_several_may_bring_it_up_to_date_at_once(tmp_path: Path, version: int) -
         assert [list(store.runs()) for store in stores] == [[HALF, DONE]] * 4
         for store in stores:
             store.close()
+
+
+OLD_DRIVE = """
+import sqlite3, fcntl
+path = URL.removeprefix("sqlite:///")
+os.makedirs(path + "-drives", exist_ok=True)
+fd = os.open(path + "-drives/1-old", os.O_RDWR | os.O_CREAT)
+fcntl.flock(fd, fcntl.LOCK_EX)
+with sqlite3.connect(path) as database:
+    database.execute("UPDATE leases SET owner = 'old', pid = ?, host = 'here', file = '1-old' WHERE run_id = 'half'",
+        (os.getpid(),))
+database.close()
+say("driving")
+sys.stdin.readline()
+"""
+
+
+def test_no_tables_are_changed_under_an_older_drive(start: Starter, old: str, version: int) -> None:
+    """Its next append would fail: a database that a live process drives is refused, and opened once that is gone."""
+    path = old.removeprefix("sqlite:///")
+    child = start(OLD_DRIVE, old)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "driving\n"
+    with pytest.raises(StoreBusy, match=f"process {child.pid} drives") as refused:
+        open_store(old)
+    assert refused.value.run_id == "half"
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (version,)
+        assert len(database.execute("PRAGMA table_info(events)").fetchall()) == 10
+    child.send_signal(signal.SIGKILL)
+    child.wait(30)
+    with open_store(old) as store:
+        assert store.acquire("half", "new").took_over is not None
+        assert store._link.read("PRAGMA user_version", ()) == [(VERSION,)]
 
 
 READER = """

@@ -125,6 +125,11 @@ def succeeded_of(results: Results) -> Sequence[str]:
     return [name for name, result in results.items() if result.success]
 
 
+def open_of(results: Results) -> Sequence[str]:
+    """Members of a map that have not ended although it is judged; they are among those that failed."""
+    return results.remaining if isinstance(results, MemberResults) else ()
+
+
 def message_of(results: Results, name: str) -> str:
     result = results.get(name)
     return (result.error_message or result.status) if result else "no result"

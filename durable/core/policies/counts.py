@@ -50,6 +50,11 @@ class MemberResults(Mapping[str, TaskResult]):
     def succeeded(self) -> Sequence[str]:
         """Names of the members that succeeded."""
 
+    @property
+    def remaining(self) -> Sequence[str]:
+        """Names of the members that have not ended although the map is judged; ``failed`` has them too."""
+        return ()
+
     def iter(self) -> Iterator[tuple[str, TaskResult]]:
         """Yield each member's name and result."""
         return iter(self.items())

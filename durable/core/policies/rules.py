@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from durable.core.policies.base import GroupExecutionPolicy, Results, failed_of, names_of, reasons, succeeded_of
+from durable.core.policies.base import (
+    GroupExecutionPolicy,
+    Results,
+    failed_of,
+    names_of,
+    open_of,
+    reasons,
+    succeeded_of,
+)
 from durable.core.policies.counts import Counts
 from durable.errors import DefinitionError
 
@@ -185,7 +193,9 @@ class MaxFailuresPolicy(GroupExecutionPolicy):
         self._validate_group_results(group_id, tasks, results)
         failed = len(failed_of(results))
         if failed > self.max_failures:
-            self._fail(group_id, f"{failed} of {len(results)} members failed, {self.max_failures} are allowed", results)
+            begun = len(open_of(results))  # of a map that gives up early
+            said = f"{failed - begun} of {len(results)} members failed, {self.max_failures} are allowed"
+            self._fail(group_id, f"{said}; {begun} had not ended" if begun else said, results)
 
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         failed = len(failed_of(results))
