@@ -164,6 +164,27 @@ def test_a_map_that_may_have_more_is_not_judged() -> None:
     assert made.frontier.decide(made.now).judge == [(0, False)]
 
 
+def test_members_that_a_verdict_has_closed_count_as_failed_when_it_is_taken_back() -> None:
+    """Rules that only count must not take them for successes."""
+    made = mapped(fail_fast=True)
+    made.emit("MembersAdded", "m", count=4)
+    made.run("m/0")
+    made.start("m/1")
+    made.end("TaskFailed", "m/1")
+    made.emit("GroupFailed", "m")
+    made.close(0)
+    made.emit("RunFailed")
+    made.emit("RunResumed")
+    made.emit("GroupReopened", "m", policy="best_effort")
+    frontier = made.frontier
+    assert frontier is not None
+    assert frontier.decide(made.now).judge == [(0, True)]
+    assert (frontier.failed, frontier.unsettled) == ({0: 3}, {0: 1})
+    made.emit("MembersAdded", "m", count=1, last=True)
+    made.run("m/4")
+    assert (frontier.failed, frontier.unsettled) == ({0: 3}, {0: 0})
+
+
 def test_a_map_without_members_is_judged() -> None:
     """Once it is known that there are none."""
     made = mapped()

@@ -593,14 +593,16 @@ def test_an_id_of_a_member_is_not_that_of_a_task(store: Store) -> None:
         wf.execute()
 
 
+@pytest.mark.parametrize("chunk", [1, 6])
 @pytest.mark.parametrize("backend", list(CoordinationBackend))
-def test_backends(store: Store, backend: CoordinationBackend) -> None:
-    """Members run wherever groups' members run."""
-    run = mapped(range(20), store, backend=backend).start()
+def test_backends(store: Store, backend: CoordinationBackend, chunk: int) -> None:
+    """Members run wherever groups' members run, also when several of them are handed over at once."""
+    run = mapped((n for n in range(20)), store, backend=backend, chunk_size=chunk, max_concurrent=2).start()
     assert run.result() == squares(*range(20))
 
 
-def test_coroutines(store: Store) -> None:
+@pytest.mark.parametrize("chunk", [1, 6])
+def test_coroutines(store: Store, chunk: int) -> None:
     """As members of a map."""
     import asyncio
 
@@ -610,5 +612,5 @@ def test_coroutines(store: Store) -> None:
         return n + 1
 
     with workflow("w", store=store) as wf:
-        waits.map(range(50)).with_execution(backend="asyncio", max_concurrent=7)
+        waits.map(range(50)).with_execution(backend="asyncio", max_concurrent=7, chunk_size=chunk)
     assert wf.execute() == {str(n): n + 1 for n in range(50)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -283,6 +285,35 @@ def test_cancelled_during_a_map(store: Store) -> None:
     assert len(read) < 5_000
     state = open_run("r", store=store).load_state()
     assert not state.having(0, 1)
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread")
+@pytest.mark.parametrize("keyed", [False, True])
+def test_stopped_during_a_map(store: Store, keyed: bool) -> None:
+    """What has begun is recorded, nothing more is read; the same command goes on."""
+    read, stops = [0], [True]
+
+    def source() -> Iterator[int]:
+        for n in range(20_000):
+            read[0] = n
+            yield n
+
+    @task
+    def stopped(n: int) -> int:
+        RAN[n] += 1
+        if n == 40 and stops:
+            stops.clear()
+            os.kill(os.getpid(), signal.SIGINT)
+        return n
+
+    with workflow("w", store=store) as wf:
+        stopped.map(source, str if keyed else None).with_execution(chunk_size=50)
+    with pytest.raises(KeyboardInterrupt):
+        wf.execute(run_id="r")
+    assert read[0] < 19_999
+    assert open_run("r", store=store).status == "interrupted"
+    assert len(wf.execute(run_id="r")) == 20_000
+    assert set(RAN.values()) == {1}
 
 
 def test_terminated_from_outside_during_a_map(store: Store) -> None:
