@@ -28,15 +28,18 @@ if TYPE_CHECKING:
         MinSuccessRatePolicy,
         StrictGroupPolicy,
     )
+    from durable.core.policies.counts import MemberCounts, MemberResults
     from durable.core.progress import Progress
     from durable.core.results import ErrorRecord, TaskResult
     from durable.core.retry import RetryPolicy
     from durable.definition.classes import Edge, WorkflowDefinition
     from durable.definition.expressions import Chain, chain
     from durable.definition.groups import CoordinationBackend, ParallelGroup, RaceGroup, parallel
+    from durable.definition.maps import MapGroup
     from durable.definition.registry import WorkflowRegistry
     from durable.definition.steps import BaseHumanStep, BaseMachineStep
     from durable.definition.task import Task, task
+    from durable.engine.members import MapValues
     from durable.errors import (
         AttemptEnded,
         ChannelError,
@@ -107,12 +110,15 @@ _HOMES = {
         "AllOf", "AtLeastNGroupPolicy", "BestEffortGroupPolicy", "CriticalGroupPolicy", "FirstSuccessPolicy",
         "GroupExecutionPolicy", "MaxFailuresPolicy", "MinSuccessRatePolicy", "StrictGroupPolicy",
     ),
+    "durable.core.policies.counts": ("MemberCounts", "MemberResults"),
     "durable.core.progress": ("Progress",),
     "durable.core.results": ("ErrorRecord", "TaskResult"),
     "durable.core.retry": ("RetryPolicy",),
     "durable.definition.expressions": ("Chain", "chain"),
     "durable.definition.groups": ("CoordinationBackend", "ParallelGroup", "RaceGroup", "parallel"),
+    "durable.definition.maps": ("MapGroup",),
     "durable.definition.task": ("Task", "task"),
+    "durable.engine.members": ("MapValues",),
     "durable.workflows": ("Workflow", "workflow"),
     "durable.errors": (
         "AttemptEnded", "ChannelError", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError",
@@ -136,18 +142,18 @@ __all__ = [
     "Chain", "Channel", "ChannelError", "CheckpointManager", "CheckpointRef", "Clock", "CoordinationBackend",
     "CriticalGroupPolicy", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError", "DivergenceError",
     "DuplicateKey", "DurableError", "Edge", "ErrorRecord", "Event", "FeedbackManager", "FeedbackRefused",
-    "FeedbackRequest", "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore", "GroupExecutionPolicy",
-    "IllegalTransition", "InvalidRunId", "LeaseLost", "LocalExecutionEngine", "LogCorrupt", "MaxFailuresPolicy",
-    "MinSuccessRatePolicy", "NoEdgeTaken", "OpenRequest", "ParallelGroup", "ParallelGroupError", "PayloadError",
-    "PayloadRefused", "Plan", "PlanItem", "PoisonTask", "Progress", "Prompt", "PromptError", "PromptNotFound",
-    "PrunedRun", "Pruning", "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict",
-    "RunInfo", "RunInterrupted", "RunNotEnded", "RunNotFound", "RunPruned", "RunSuspended", "SignalTimedOut",
-    "StepLimitExceeded", "Store", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound",
-    "StoreReadOnly", "StoreTooNew", "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext",
-    "TaskFailed", "TaskResult", "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable",
-    "VersionConflict", "WorkerDied", "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry",
-    "YAMLPromptManager", "__version__", "chain", "current_context", "list_runs", "open_run", "open_store", "parallel",
-    "prune", "task", "workflow",
+    "FeedbackRequest", "FeedbackResponse", "FeedbackType", "FirstSuccessPolicy", "ForeignStore",
+    "GroupExecutionPolicy", "IllegalTransition", "InvalidRunId", "LeaseLost", "LocalExecutionEngine", "LogCorrupt",
+    "MapGroup", "MapValues", "MaxFailuresPolicy", "MemberCounts", "MemberResults", "MinSuccessRatePolicy",
+    "NoEdgeTaken", "OpenRequest", "ParallelGroup", "ParallelGroupError", "PayloadError", "PayloadRefused", "Plan",
+    "PlanItem", "PoisonTask", "Progress", "Prompt", "PromptError", "PromptNotFound", "PrunedRun", "Pruning",
+    "RaceGroup", "RetryPolicy", "Run", "RunAlreadyDriven", "RunCancelled", "RunConflict", "RunInfo", "RunInterrupted",
+    "RunNotEnded", "RunNotFound", "RunPruned", "RunSuspended", "SignalTimedOut", "StepLimitExceeded", "Store",
+    "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull", "StoreNotFound", "StoreReadOnly", "StoreTooNew",
+    "StrictGroupPolicy", "Suspended", "SystemClock", "Task", "TaskExecutionContext", "TaskFailed", "TaskResult",
+    "TaskTimedOut", "UnknownEvent", "UnresolvedParameter", "UpstreamUnavailable", "VersionConflict", "WorkerDied",
+    "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__",
+    "chain", "current_context", "list_runs", "open_run", "open_store", "parallel", "prune", "task", "workflow",
 ]  # fmt: skip
 
 

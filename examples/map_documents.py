@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from durable import MaxFailuresPolicy, task, workflow
+from durable import MapValues, MaxFailuresPolicy, task, workflow
 
 DICTIONARIES = {"de", "en"}
 bodies: Counter[str] = Counter()  # what really ran, in this process
@@ -28,10 +28,10 @@ def index(document: dict[str, Any]) -> int:
 
 
 @task
-def catalogue(indexed: Mapping[str, int]) -> str:
+def catalogue(indexed: MapValues) -> str:
     """Go over all results. `.iter()` reads them from the store, a few hundred at a time."""
     count = total = 0
-    for _name, size in indexed.iter():  # type: ignore[attr-defined]
+    for _name, size in indexed.iter():
         count, total = count + 1, total + size
     return f"{count:,} documents, {total:,} entries"
 

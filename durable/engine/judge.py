@@ -13,7 +13,7 @@ import msgspec
 from durable.context.metadata import Metadata
 from durable.context.staged import Write
 from durable.core.policies import BestEffortGroupPolicy, GroupExecutionPolicy, StrictGroupPolicy, is_built_in
-from durable.core.policies.counts import Counts
+from durable.core.policies.counts import MemberCounts
 from durable.core.results import ErrorRecord, TaskResult
 from durable.core.specs import Fragment
 from durable.core.state import RunState
@@ -149,7 +149,7 @@ def judge(
     *,
     early: bool,
     route: Route | None = None,
-    counts: Counts | None = None,
+    counts: MemberCounts | None = None,
 ) -> Verdict:
     """Return the policy's verdict.
 
@@ -238,7 +238,7 @@ class _MapCase:
 
     final: Sequence[str] = ()
 
-    def __init__(self, view: RunView, group: int, counts: Counts) -> None:
+    def __init__(self, view: RunView, group: int, counts: MemberCounts) -> None:
         self._view = view
         self._expansion = view.state.graph.expansions.by_group[group]
         self._counts = counts

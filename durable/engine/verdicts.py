@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from durable.core.events import encode_fields
 from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
-from durable.core.policies.counts import Counts
+from durable.core.policies.counts import MemberCounts
 from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
 from durable.engine.changes import UNFINISHED, close_nodes, encode_refusal, reopen_member
@@ -83,14 +83,14 @@ class Verdicts:
             why = f"its time was over before its items were read to the end; {expansion.count} have members"
             verdict.passed, verdict.refusal = False, Refusal(f"group {expansion.name!r} failed: {why}")
 
-    def _counts(self, group: int) -> Counts | None:
+    def _counts(self, group: int) -> MemberCounts | None:
         """How the members of a map stand; None for other groups."""
         expansion, frontier = self._journal.state.graph.expansions.by_group.get(group), self._journal.frontier
         if expansion is None or frontier is None:
             return None
         remaining = frontier.unsettled[group] - (not expansion.complete)
         failed = frontier.failed[group]
-        return Counts(expansion.count - remaining - failed, failed, remaining, expansion.complete)
+        return MemberCounts(expansion.count - remaining - failed, failed, remaining, expansion.complete)
 
     def _close(self, group: int) -> None:
         """End what a verdict has decided; of the members of a map, only those that have not ended are looked at."""

@@ -14,10 +14,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from durable import MinSuccessRatePolicy, task, workflow
+from durable import MapValues, MinSuccessRatePolicy, task, workflow
 
 LINES = int(os.environ.get("MILLION_LINES") or 1_000_000)
 
@@ -61,11 +61,11 @@ def parse(text: str) -> dict[str, Any]:
 
 
 @task
-def summary(requests: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def summary(requests: MapValues) -> dict[str, Any]:
     """Add all requests up. They are read from the store while they are gone over, never all at once."""
     statuses: Counter[str] = Counter()
     traffic: Counter[str] = Counter()
-    for _, request in requests.iter():  # type: ignore[attr-defined]
+    for _, request in requests.iter():
         statuses[str(request["status"])] += 1
         traffic[request["path"]] += request["bytes"]
     return {"requests": statuses.total(), "statuses": dict(sorted(statuses.items())), "bytes": traffic.total(),

@@ -17,7 +17,7 @@ from durable.core.policies import (
     MinSuccessRatePolicy,
     StrictGroupPolicy,
 )
-from durable.core.policies.counts import Counts
+from durable.core.policies.counts import MemberCounts
 from durable.core.results import TaskResult
 from durable.errors import ParallelGroupError
 
@@ -53,7 +53,7 @@ def test_of_a_complete_map_numbers_say_what_results_say(
     policy: GroupExecutionPolicy, succeeded: int, failed: int, remaining: int
 ) -> None:
     """Never less than over the results, and never something else."""
-    said = policy.decide_by_counts(Counts(succeeded, failed, remaining, complete=True))
+    said = policy.decide_by_counts(MemberCounts(succeeded, failed, remaining, complete=True))
     assert said == policy.decide(results_of(succeeded, failed), [f"r{n}" for n in range(remaining)])
 
 
@@ -63,7 +63,7 @@ def test_what_numbers_say_early_is_what_the_verdict_is(
     policy: GroupExecutionPolicy, succeeded: int, failed: int, remaining: int, good: int, bad: int, complete: bool
 ) -> None:
     """Whatever the remaining members do, and whatever comes while more may come."""
-    said = policy.decide_by_counts(Counts(succeeded, failed, remaining, complete))
+    said = policy.decide_by_counts(MemberCounts(succeeded, failed, remaining, complete))
     if complete:
         good, bad = min(good, remaining), 0
         bad = remaining - good
@@ -91,4 +91,4 @@ def test_what_numbers_say_early_is_what_the_verdict_is(
 )
 def test_what_is_certain_is_said(policy: Any, counts: tuple[int, int, int, bool], said: bool | None) -> None:
     """So that a map does not go on for nothing."""
-    assert policy.decide_by_counts(Counts(*counts)) is said
+    assert policy.decide_by_counts(MemberCounts(*counts)) is said

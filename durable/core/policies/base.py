@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from durable.core.policies.counts import Counts, MemberResults
+from durable.core.policies.counts import MemberCounts, MemberResults
 from durable.core.results import TaskResult
 from durable.errors import ParallelGroupError
 
@@ -61,7 +61,7 @@ class GroupExecutionPolicy(ABC):
         """
         return None
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         """Say early what the verdict on a map will be, from numbers alone.
 
         Args:

@@ -1,4 +1,4 @@
-"""Counts: what a policy can say of a map from numbers alone, without looking at a single member.
+"""MemberCounts: what a policy can say of a map from numbers alone, without looking at a single member.
 
 A map may have a million members and more to come; asking a policy after each of them must not cost more
 the longer the map is.
@@ -14,7 +14,7 @@ import msgspec
 from durable.core.results import TaskResult
 
 
-class Counts(msgspec.Struct, frozen=True):
+class MemberCounts(msgspec.Struct, frozen=True):
     """A map's members by how they stand.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from durable.core.policies.base import GroupExecutionPolicy, Results
-from durable.core.policies.counts import Counts
+from durable.core.policies.counts import MemberCounts
 from durable.core.policies.rules import (
     AtLeastNGroupPolicy,
     BestEffortGroupPolicy,
@@ -43,7 +43,7 @@ class AllOf(GroupExecutionPolicy):
         said = [policy.decide(results, remaining) for policy in self.policies]
         return False if False in said else True if all(said) else None
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         said = [policy.decide_by_counts(counts) for policy in self.policies]
         return False if False in said else True if all(said) else None
 
@@ -70,7 +70,7 @@ class _Adapted(GroupExecutionPolicy):
         said: bool | None = decide(results, remaining) if decide else None
         return said
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         decide = getattr(self.policy, "decide_by_counts", None)
         said: bool | None = decide(counts) if decide else None
         return said

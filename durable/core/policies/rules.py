@@ -14,7 +14,7 @@ from durable.core.policies.base import (
     reasons,
     succeeded_of,
 )
-from durable.core.policies.counts import Counts
+from durable.core.policies.counts import MemberCounts
 from durable.errors import DefinitionError
 
 
@@ -43,7 +43,7 @@ class StrictGroupPolicy(GroupExecutionPolicy):
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         return False if any(not result.success for result in results.values()) else None
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         return False if counts.failed else None
 
     def describe(self) -> Any:
@@ -84,7 +84,7 @@ class AtLeastNGroupPolicy(GroupExecutionPolicy):
         done = len(succeeded_of(results))
         return True if done >= self.min_success else False if done + len(remaining) < self.min_success else None
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         if counts.succeeded >= self.min_success:
             return True
         return False if counts.complete and counts.succeeded + counts.remaining < self.min_success else None
@@ -123,7 +123,7 @@ class MinSuccessRatePolicy(GroupExecutionPolicy):
         done, size = len(succeeded_of(results)), len(results) + len(remaining)
         return True if self._enough(done, size) else None if self._enough(done + len(remaining), size) else False
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         if not counts.complete:
             return None
         done, size = counts.succeeded, counts.succeeded + counts.failed + counts.remaining
@@ -201,7 +201,7 @@ class MaxFailuresPolicy(GroupExecutionPolicy):
         failed = len(failed_of(results))
         return False if failed > self.max_failures else True if failed + len(remaining) <= self.max_failures else None
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         if counts.failed > self.max_failures:
             return False
         return True if counts.complete and counts.failed + counts.remaining <= self.max_failures else None
@@ -224,5 +224,5 @@ class FirstSuccessPolicy(GroupExecutionPolicy):
     def decide(self, results: Results, remaining: Sequence[str]) -> bool | None:
         return True if succeeded_of(results) else None if remaining else False
 
-    def decide_by_counts(self, counts: Counts) -> bool | None:
+    def decide_by_counts(self, counts: MemberCounts) -> bool | None:
         return True if counts.succeeded else False if counts.over else None
