@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from durable.core.decide import Decision, Frontier
+from durable.core.decide import Frontier
+from durable.core.decision import Decision
 from durable.core.events import encode_fields
 from durable.core.expansion import Expansion
 from durable.core.state import RunState
