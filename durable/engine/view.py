@@ -23,7 +23,7 @@ from durable.store import Store
 
 CACHE_BYTES = 32 * 1024 * 1024
 """Encoded payloads kept at hand for consumers, per run."""
-_ENTRY_BYTES = 200
+_ENTRY_BYTES = 320
 _FEW = 8
 _NEAR = 40
 """Events between two wanted ones that are read with them rather than passed over by another query."""
