@@ -86,7 +86,8 @@ class Run:
         view = self.view()
         if view.state.status == SUCCEEDED:
             found = result(view.state, view)
-            self._lend(found)
+            if view.state.graph.expansions:
+                self._lend(found)
             return found
         raise failure(view.state, view, self._causes, self.resume_command())
 
@@ -95,7 +96,8 @@ class Run:
         """The values of all tasks that have succeeded so far, by id, in definition order."""
         view = self.view()
         found = results(view.state, view)
-        self._lend(found)
+        if view.state.graph.expansions:
+            self._lend(found)
         return found
 
     def _lend(self, found: Any) -> None:

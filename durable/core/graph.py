@@ -360,7 +360,8 @@ class Graph:
             self.expansions.add(expansion)
             self.members[number] = Lines(expansion)
             return
-        lines = [[self.number(name) for name in line] for line in group.members]
+        index, known = self.index, dict.__contains__  # the usual case, without a call of ours for each member
+        lines = [[index[name] if known(index, name) else self.number(name) for name in line] for line in group.members]
         self.members[number] = lines
         for line in lines:
             self.needs[line[0]] += 1

@@ -24,6 +24,8 @@ from durable.store import Store
 CACHE_BYTES = 32 * 1024 * 1024
 """Encoded payloads kept at hand for consumers, per run."""
 _ENTRY_BYTES = 320
+_NONE_BYTES = 160
+_NOTHING = (None, None)
 _FEW = 8
 _NEAR = 40
 """Events between two wanted ones that are read with them rather than passed over by another query."""
@@ -57,7 +59,10 @@ class RunView:
                 continue
             if kind == "TaskSucceeded":
                 payload = event.payload
-                if payload is not None:
+                if payload is None:
+                    kept[event.seq] = _NOTHING
+                    self._held += _NONE_BYTES
+                else:
                     kept[event.seq] = (event.encoding, payload)
                     self._held += _ENTRY_BYTES + len(payload)
             elif kind in _KEPT:
