@@ -225,6 +225,7 @@ def _with_a_dictionary(store: SQLiteStore) -> list[Event]:
     return _record(store, "run", _alike(100))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python 3.13 warns of it, rightly
 def test_a_store_that_nobody_closed_is_let_go(url: str) -> None:
     """What SQLite calls to expand payloads does not keep a store, its connection and its files open for good."""
     store = open_store(url)
