@@ -6,8 +6,10 @@ period. A second one, or the end of the grace period, breaks off a body that run
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -47,7 +49,7 @@ class StopSignals:
         self._grace = grace
         self._also = also
         self._before: dict[int, Any] = {}
-        self._timer: threading.Timer | None = None
+        self._over = False
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
@@ -58,18 +60,21 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._over = True
         for number, before in self._before.items():
             signal.signal(number, before)
+
+    def _break_off(self, number: int) -> None:
+        time.sleep(self._grace)
+        main = threading.main_thread().ident
+        if not self._over and main is not None:
+            signal.pthread_kill(main, number)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received is None:
             self.received = number
             self._request(signal.Signals(number).name)
-            main = threading.main_thread().ident
-            self._timer = threading.Timer(self._grace, lambda: signal.pthread_kill(main, number) if main else None)
-            self._timer.daemon = True
-            self._timer.start()
+            # Not a threading.Thread: the main thread may be starting one just now, and hold a lock that this needs.
+            _thread.start_new_thread(self._break_off, (number,))
         elif self._may_break():
             raise BrokenOff
