@@ -94,11 +94,6 @@ class Expansion:
         """The batch that a member stands in."""
         return self.batches[bisect_right(self._begins, node) - 1]
 
-    def place_of(self, node: int) -> int:
-        """A member's position."""
-        batch = self.batch_of(node)
-        return batch.place + node - batch.begin
-
     def node_at(self, place: int) -> int:
         """The node of the member at a position."""
         batch = self.batches[bisect_right(self._places, place) - 1]

@@ -23,7 +23,7 @@ from durable.definition.checks import MAX_ID
 from durable.definition.maps import MapGroup
 from durable.definition.specs import group_spec, map_spec, task_spec
 from durable.definition.task import Task
-from durable.definition.windows import inline, key_of, keyed_windows, refuse_twice, windows
+from durable.definition.windows import inline, key_of, refuse_twice, windows
 from durable.errors import DefinitionError, PayloadError
 from durable.payloads import Payload, decode, decode_raw, encode, encode_raw
 
@@ -184,7 +184,7 @@ def _windows(group: MapGroup, name: str) -> Iterator[Window]:
     make = inline(name)
     if group.key is None:
         return windows(group.open(), 0, make)
-    return keyed_windows(_pairs(group, name), 0, make)
+    return windows(_pairs(group, name), 0, make, keyed=True)
 
 
 def _pairs(group: MapGroup, name: str) -> Iterator[tuple[str, Any]]:

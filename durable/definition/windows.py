@@ -89,40 +89,34 @@ def by_reference(_items: list[Any], _first: int) -> tuple[Window, int]:
     return Window(len(_items)), 0
 
 
-def windows(items: Iterable[Any], first: int, make: Part) -> Iterator[Window]:
-    """Yield items without keys, window by window; the last window says that it is.
+def windows(items: Iterable[Any], first: int, make: Part, *, keyed: bool = False) -> Iterator[Window]:
+    """Yield items, window by window; the last window says that it is.
 
     Args:
-        items: what is left to read; first: the position of the next one; make: makes windows.
+        items: what is left to read; with their names, as pairs, if they have keys.
+        first: the position of the next one; make: makes windows.
+        keyed: whether they have keys.
     """
     size, source, last = Size(), iter(items), False
     while not last:
-        found, last = _some(source, size.items)
-        window, length = make(found, first) if found else (Window(0), 0)
-        yield replace(window, last=last)
+        found, last = _some(source, size.items, keyed)
+        names = [name for name, _ in found] if keyed else None
+        values = [item for _, item in found] if keyed else found
+        window, length = make(values, first) if found else (Window(0), 0)
+        yield replace(window, last=last, keys=names)
         first += len(found)
         size.seen(len(found), length)
 
 
-def keyed_windows(pairs: Iterable[tuple[str, Any]], first: int, make: Part) -> Iterator[Window]:
-    """Yield named items, window by window. See ``windows``."""
-    size, source, last = Size(), iter(pairs), False
-    while not last:
-        found, last = _some(source, size.items)
-        window, length = make([item for _, item in found], first) if found else (Window(0), 0)
-        yield replace(window, last=last, keys=[key for key, _ in found])
-        first += len(found)
-        size.seen(len(found), length)
-
-
-def _some(source: Iterator[Any], count: int) -> tuple[list[Any], bool]:
+def _some(source: Iterator[Any], count: int, keyed: bool) -> tuple[list[Any], bool]:
     """Read so many items, or fewer if they come slowly or are long texts; and whether that were the last ones."""
     found: list[Any] = []
     until, size = monotonic() + _PATIENCE, 0
     for item in source:
         found.append(item)
-        if type(item) in _SIZED:
-            size += len(item)
+        value = item[1] if keyed else item
+        if type(value) in _SIZED:
+            size += len(value)
         if len(found) >= count or size >= MOST_BYTES or monotonic() > until:
             return found, False
     return found, True

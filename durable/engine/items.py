@@ -27,7 +27,6 @@ from durable.definition.windows import (
     encode_items,
     inline,
     key_of,
-    keyed_windows,
     refuse_twice,
     windows,
 )
@@ -191,7 +190,7 @@ class Items:
             self._at_hand.add(group)
         if live.key is not None:
             named = _named(live.open, live.key, expansion)
-            found = keyed_windows(named, expansion.count, inline(expansion.name))
+            found = windows(named, expansion.count, inline(expansion.name), keyed=True)
         else:
             found = self._positional(live.open, expansion)
         return _expecting(found, lambda: live.size)
@@ -244,7 +243,7 @@ class Items:
                 pairs = _distinct(
                     ((key_of(key(item), at, expansion.name), item) for at, item in enumerate(items)), expansion
                 )
-                yield from keyed_windows(islice(pairs, done, None), done, by_reference)
+                yield from windows(islice(pairs, done, None), done, by_reference, keyed=True)
             return
         yield from _of_members(view, node, key, expansion)
 
@@ -375,7 +374,7 @@ def _of_members(view: RunView, node: int, key: Callable[[Any], Any] | None, expa
             yield name, view.value(end) if nested else outcome[end]
 
     found = pairs() if key is None else _distinct(pairs(), expansion)
-    yield from keyed_windows(islice(found, expansion.count, None), expansion.count, make)
+    yield from windows(islice(found, expansion.count, None), expansion.count, make, keyed=True)
 
 
 def _by_sources(seqs: list[Any], _first: int) -> tuple[Window, int]:

@@ -59,12 +59,8 @@ class RunView:
                 continue
             if kind == "TaskSucceeded":
                 payload = event.payload
-                if payload is None:
-                    kept[event.seq] = _NOTHING
-                    self._held += _NONE_BYTES
-                else:
-                    kept[event.seq] = (event.encoding, payload)
-                    self._held += _ENTRY_BYTES + len(payload)
+                kept[event.seq] = _NOTHING if payload is None else (event.encoding, payload)
+                self._held += _taken(payload)
             elif kind in _KEPT:
                 self._keep(event)
         if self._held > CACHE_BYTES:
@@ -170,7 +166,7 @@ class RunView:
 
     def _keep(self, event: Event) -> None:
         self._bytes[event.seq] = (event.encoding, event.payload)
-        self._held += _ENTRY_BYTES + len(event.payload or b"")
+        self._held += _taken(event.payload)
         if event.type == "ChannelWritten":
             _copy(event.fields["key"], self.state.channel, self.channel)
         elif event.type == "MetadataWritten":
@@ -179,10 +175,15 @@ class RunView:
     def _evict(self) -> None:
         """Let the older half go: one by one from the front of a dict would take longer the more went before."""
         newer = list(self._bytes.items())[len(self._bytes) // 2 :]
-        self._held = sum(_ENTRY_BYTES + len(payload or b"") for _, (_, payload) in newer)
+        self._held = sum(_taken(payload) for _, (_, payload) in newer)
         if self._held > CACHE_BYTES:  # one that is larger than all the room there is
             newer, self._held = [], 0
         self._bytes = dict(newer)
+
+
+def _taken(payload: bytes | None) -> int:
+    """About how much memory an entry at hand takes, in bytes."""
+    return _NONE_BYTES if payload is None else _ENTRY_BYTES + len(payload)
 
 
 def _runs(seqs: Sequence[int]) -> list[tuple[int, int]]:

@@ -133,7 +133,6 @@ def test_positions_nodes_and_names_lead_to_each_other(random: Random) -> None:
         nodes = list(one.nodes)
         assert [one.short_of(node) for node in nodes] == keys
         assert [one.node_at(place) for place in range(len(keys))] == nodes
-        assert [one.place_of(node) for node in nodes] == list(range(len(keys)))
         assert [one.find(key) for key in keys] == nodes
         assert [graph.index[f"{name}/{key}"] for key in keys] == nodes
         assert [graph.expansion_of(node) for node in nodes] == [one] * len(nodes)

@@ -20,7 +20,6 @@ from durable.definition.windows import (
     encode_items,
     inline,
     key_of,
-    keyed_windows,
     refuse_twice,
     windows,
 )
@@ -102,11 +101,11 @@ def test_a_digest_is_that_of_the_items_however_they_are_cut(items: list[Any], si
 
 def test_keys_go_with_their_items() -> None:
     """In windows as those without keys."""
-    found = list(keyed_windows(((f"k{n}", n) for n in range(100)), 0, inline("m")))
+    found = list(windows(((f"k{n}", n) for n in range(100)), 0, inline("m"), keyed=True))
     assert [key for window in found for key in window.keys or ()] == [f"k{n}" for n in range(100)]
     assert items_of(found) == list(range(100))
     assert found[-1].last
-    (empty,) = keyed_windows((), 5, inline("m"))
+    (empty,) = windows((), 5, inline("m"), keyed=True)
     assert (empty.count, empty.keys, empty.last) == (0, [], True)
 
 
