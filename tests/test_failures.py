@@ -1,4 +1,4 @@
-"""Guarantees of ``durable.failures``: any exception becomes readable data, and hurts nobody on the way."""
+"""Guarantees of ``durable.values.failures``: any exception becomes readable data, and hurts nobody on the way."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from durable.core.results import ErrorRecord
 from durable.errors import PayloadError, UpstreamUnavailable
-from durable.failures import MAX_CAUSES, MAX_TEXT, decode_error, encode_error, record_error
-from durable.payloads import encode
+from durable.values.failures import MAX_CAUSES, MAX_TEXT, decode_error, encode_error, record_error
+from durable.values.payloads import encode
 
 
 class Refused(Exception):
@@ -108,12 +108,15 @@ class TestTypeAndMessage:
 
     def test_an_error_of_a_script_has_one_name_in_each_process(self, tmp_path: Path) -> None:
         (tmp_path / "flow.py").write_text(
-            "from durable.failures import record_error\n"
+            "from durable.values.failures import record_error\n"
             "class Boom(Exception): pass\n"
             "name = record_error(Boom()).type\n"
             "if __name__ == '__main__': print(name)"
         )
-        for command in (["flow.py"], ["-c", "from durable.scripts import load_script as l; print(l('flow.py').name)"]):
+        for command in (
+            ["flow.py"],
+            ["-c", "from durable.values.programs import load_script as l; print(l('flow.py').name)"],
+        ):
             done = subprocess.run(
                 [sys.executable, *command],
                 cwd=tmp_path,
@@ -180,7 +183,7 @@ class TestTraceback:
         assert "payloads.py" in "".join(traceback.format_tb(error.__traceback__))
         text = record_error(error, skip_files=(__file__,)).traceback
         assert "in __reduce__" in text or "cloudpickle" in text
-        assert "durable/payloads.py" not in text
+        assert "durable/values/payloads.py" not in text
 
     def test_an_error_of_durable_itself_shows_no_frames_but_a_bug_in_it_does(self) -> None:
         assert record_error(raising(UpstreamUnavailable("gone")), skip_files=(__file__,)).traceback == ""

@@ -22,10 +22,10 @@ from durable import (
     task,
     workflow,
 )
-from durable.engine.recover import load
-from durable.forks import Origin, commit_end, fork_run, origin, split_ref
+from durable.engine.load import load
+from durable.runs.forks import Origin, commit_end, fork_run, origin, split_ref
+from durable.runs.workflow import Workflow
 from durable.testing import FakeClock
-from durable.workflows import Workflow
 from tests.conftest import Died, MortalStore
 from tests.engine.reading import count, fields, statuses, trail
 
@@ -313,7 +313,7 @@ def test_a_long_past_is_copied_in_parts(store: Store, monkeypatch: pytest.Monkey
     wf.start(run_id="old")
     broken.clear()
     whole = fork_run(store, "old", from_tasks=["d"])
-    monkeypatch.setattr("durable.forks.BATCH_EVENTS", size)
+    monkeypatch.setattr("durable.runs.forks.BATCH_EVENTS", size)
     parts = fork_run(store, "old", from_tasks=["d"])
     assert len(list(store.digests(parts))) > len(list(store.digests(whole))) == 1
     assert statuses(open_run(parts, store)) == statuses(open_run(whole, store))
@@ -327,7 +327,7 @@ def test_a_copy_that_was_not_completed_is_no_run_to_go_on_with(
     """A process that dies while it copies leaves a run that waits for the rest, and does nothing."""
     wf = chain(process(), *"abcdef")
     wf.execute(run_id="old")
-    monkeypatch.setattr("durable.forks.BATCH_EVENTS", 5)
+    monkeypatch.setattr("durable.runs.forks.BATCH_EVENTS", 5)
     with pytest.raises(Died):
         fork_run(process(appends=2), "old", new_run_id="new")
     store = process()

@@ -1,4 +1,4 @@
-"""Guarantees of ``durable.payloads``: every value comes back the same, or is refused with a clear error."""
+"""Guarantees of ``durable.values.payloads``: every value comes back the same, or is refused with a clear error."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from durable.errors import PayloadError
-from durable.payloads import Payload, decode, encode, preview_of
 from durable.values.exact import MAX_DEPTH
+from durable.values.payloads import Payload, decode, encode, preview_of
 
 HERE = pathlib.Path(__file__)
 

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+from durable.definition.questions import FeedbackRequest, FeedbackResponse, FeedbackType
 from durable.human.answers import OpenRequest, Waiting, open_requests, send_answer, waiting
 from durable.human.manager import FeedbackManager
-from durable.human.questions import FeedbackRequest, FeedbackResponse, FeedbackType
 
 __all__ = [
     "FeedbackManager", "FeedbackRequest", "FeedbackResponse", "FeedbackType", "OpenRequest", "Waiting",

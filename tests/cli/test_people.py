@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from durable import Store, open_store
-from durable.cli import exits
-from durable.messages import body_of
+from durable.cli import exit_codes
+from durable.engine.messages import body_of
 from tests.cli.place import Here, wait_for
 from tests.human.asked import Asked
 
@@ -55,7 +55,7 @@ def desk(here: Here) -> Iterator[Desk]:
 def test_waiting_where_nothing_has_run(here: Here) -> None:
     assert "nothing has run here" in here("waiting").output
     assert here.json("waiting") == []
-    here("waiting", "x", exits=exits.ERROR)
+    here("waiting", "x", exits=exit_codes.ERROR)
 
 
 def test_waiting_lists_questions(desk: Desk) -> None:
@@ -101,7 +101,7 @@ def test_waiting_lists_signals_and_sleeps(desk: Desk) -> None:
 def test_waiting_says_when_nothing_waits(desk: Desk) -> None:
     assert "nothing waits" in desk("waiting").stderr
     assert "run run waits for nothing" in desk("waiting", "run").stderr
-    desk("waiting", "other", exits=exits.ERROR)
+    desk("waiting", "other", exits=exit_codes.ERROR)
 
 
 def test_waiting_and_answering_import_and_unpickle_nothing(desk: Desk) -> None:
@@ -159,7 +159,7 @@ def test_the_same_answer_again_is_no_error(desk: Desk) -> None:
     desk.ask("q")
     desk("answer", "run", "--approve")
     assert desk("answer", "run", "q", "--approve").stdout == "q had the same answer before; nothing was done\n"
-    error = desk.json("answer", "run", "q", "--reject", exits=exits.ERROR)["error"]
+    error = desk.json("answer", "run", "q", "--reject", exits=exit_codes.ERROR)["error"]
     assert error["type"] == "FeedbackRefused"
     assert "answered true at" in error["message"]
 
@@ -177,21 +177,21 @@ def test_the_same_answer_again_is_no_error(desk: Desk) -> None:
 )
 def test_a_wrong_answer_is_wrong_usage(desk: Desk, words: list[str], said: str) -> None:
     desk.ask("q")
-    shown = " ".join(desk("answer", "run", *words, exits=exits.USAGE).stderr.split())
+    shown = " ".join(desk("answer", "run", *words, exits=exit_codes.USAGE).stderr.split())
     assert said in shown
-    document = desk.json("answer", "run", *words, exits=exits.USAGE)
-    assert document["exit_code"] == exits.USAGE
+    document = desk.json("answer", "run", *words, exits=exit_codes.USAGE)
+    assert document["exit_code"] == exit_codes.USAGE
     assert desk.run.inbox() == []
 
 
 def test_an_unknown_question_or_run_is_an_error(desk: Desk) -> None:
     desk.ask("q")
-    assert "Open are: 'q'" in desk("answer", "run", "x", "--approve", exits=exits.ERROR).stderr
-    desk("answer", "other", "--approve", exits=exits.ERROR)
+    assert "Open are: 'q'" in desk("answer", "run", "x", "--approve", exits=exit_codes.ERROR).stderr
+    desk("answer", "other", "--approve", exits=exit_codes.ERROR)
 
 
 def test_answer_asks_on_a_terminal_until_it_fits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("colour", "selection", title="Paint", message="Which?", options=["red", "blue"])
     done = desk("answer", "run", input="green\n\n2\n")
     assert done.stdout == "answered colour\n"
@@ -208,14 +208,14 @@ def test_answer_asks_on_a_terminal_until_it_fits(desk: Desk, monkeypatch: pytest
 def test_answer_asks_for_each_type(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, typed: str, value: Any
 ) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q", kind, options=["a", "b"] if kind == "multi_selection" else None)
     desk("answer", "run", input=typed)
     assert desk.message()["value"] == value
 
 
 def test_answer_asks_for_the_fields_of_a_form(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     fields = {"who": {"type": "string", "title": "Name"}, "n": {"type": "integer"}, "note": {"type": "string"}}
     desk.ask("form", "custom", form_schema={"properties": fields, "required": ["who", "n"]})
     done = desk("answer", "run", input="7\nx\n\n7\n3\n\n")
@@ -225,16 +225,16 @@ def test_answer_asks_for_the_fields_of_a_form(desk: Desk, monkeypatch: pytest.Mo
 
 
 def test_answer_does_not_ask_in_vain(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q")
     desk("answer", "run", "--approve")
-    assert "was answered already" in desk("answer", "run", "q", input="n\n", exits=exits.ERROR).stderr
+    assert "was answered already" in desk("answer", "run", "q", input="n\n", exits=exit_codes.ERROR).stderr
 
 
 def test_leaving_the_prompt_answers_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q")
-    desk("answer", "run", input="", exits=exits.SIGINT)
+    desk("answer", "run", input="", exits=exit_codes.SIGINT)
     assert desk.run.inbox() == []
 
 
@@ -244,7 +244,7 @@ def test_answer_asks_on_a_real_terminal(desk: Desk) -> None:
     with os.fdopen(ours, "wb", buffering=0) as keyboard, os.fdopen(theirs, "rb") as terminal:
         with desk.spawn("answer", "run", stdin=terminal) as process:
             out, err = process.communicate(timeout=50)
-        assert (process.returncode, out) == (exits.USAGE, "")  # stderr is none, so nobody would see the question
+        assert (process.returncode, out) == (exit_codes.USAGE, "")  # stderr is none, so nobody would see the question
         assert "no terminal to ask on" in " ".join(err.split())
         command = [sys.executable, "-m", "durable", "answer", "run"]
         with subprocess.Popen(command, cwd=desk.path, stdin=terminal, stdout=subprocess.PIPE, stderr=terminal) as child:
@@ -283,18 +283,18 @@ def test_signals_have_ids_of_their_own(desk: Desk) -> None:
     "words", [["paid", "--value", "{"], ["paid", "--value", "words"], [""], ["paid", "--id", ""]], ids=" ".join
 )
 def test_a_wrong_signal_is_wrong_usage(desk: Desk, words: list[str]) -> None:
-    desk("signal", "run", *words, exits=exits.USAGE)
-    assert desk.json("signal", "run", *words, exits=exits.USAGE)["exit_code"] == exits.USAGE
+    desk("signal", "run", *words, exits=exit_codes.USAGE)
+    assert desk.json("signal", "run", *words, exits=exit_codes.USAGE)["exit_code"] == exit_codes.USAGE
     assert desk.run.inbox() == []
 
 
 def test_nothing_is_sent_to_a_run_that_has_ended(desk: Desk) -> None:
     desk.run.emit("RunCancelled")
-    assert desk("signal", "run", "go", exits=exits.NOTHING).stdout == "run run has already ended: cancelled\n"
-    document = desk.json("signal", "run", "go", exits=exits.NOTHING)
-    assert (document["sent"], document["id"], document["exit_code"]) == (False, None, exits.NOTHING)
+    assert desk("signal", "run", "go", exits=exit_codes.NOTHING).stdout == "run run has already ended: cancelled\n"
+    document = desk.json("signal", "run", "go", exits=exit_codes.NOTHING)
+    assert (document["sent"], document["id"], document["exit_code"]) == (False, None, exit_codes.NOTHING)
     assert desk.run.inbox() == []
-    desk("signal", "other", "go", exits=exits.ERROR)
+    desk("signal", "other", "go", exits=exit_codes.ERROR)
 
 
 # Whole runs

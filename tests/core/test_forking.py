@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from durable.core.decide import Frontier
+from durable.core.durable_calls import Mark, walk
 from durable.core.events import Event, encode_fields
 from durable.core.fold import apply
 from durable.core.forking import Selection, Survey, kept, new_question_id, open_questions
 from durable.core.graph import Definition, Fragment, Graph, GroupSpec
-from durable.core.marks import Mark, walk
 from durable.core.state import RunState
 from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, SUSPENDED, WAITING
 from tests.core.machine import Machine, all_ids, definitions, seeds, tasks

@@ -7,9 +7,9 @@ from random import Random
 
 from hypothesis import given, settings
 
-from durable.core.gauge import LAST_FAILURES, SLOWEST, Gauge
 from durable.core.graph import Definition, GroupSpec
 from durable.core.progress import FailedTask, Progress
+from durable.core.progress_counts import LAST_FAILURES, SLOWEST, Gauge
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, FAILED, RUNNING, STATUSES, SUCCEEDED, TIMED_OUT
 from tests.core.machine import Machine, definitions, seeds, tasks

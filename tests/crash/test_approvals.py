@@ -11,8 +11,8 @@ from signal import SIGKILL
 
 import pytest
 
-from durable.payloads import decode
 from durable.testing import CrashKit, Trial, Workload
+from durable.values.payloads import decode
 
 FLOW = """
 from pathlib import Path

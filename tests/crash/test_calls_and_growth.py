@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from durable.payloads import decode
 from durable.testing import CrashKit, Kill, Outcome, Send, Workload
+from durable.values.payloads import decode
 
 HERE = Path(__file__).parent
 GROWING, CALLING, WAITING, DEFINED = (

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from durable.payloads import decode
 from durable.testing import CrashKit, Kill, Outcome, Trial, Workload
+from durable.values.payloads import decode
 
 FILE = str(Path(__file__).with_name("mapping_flows.py"))
 AT_MOST = None if os.environ.get("DURABLE_EVERY_BOUNDARY") else 7

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from durable.scripts import load_script
 from durable.testing import CrashKit, Kill, Workload
+from durable.values.programs import load_script
 
 FILE = str(Path(__file__).with_name("random_flows.py"))
 SCRIPTS = Path(__file__).with_name("random_scripts.py")

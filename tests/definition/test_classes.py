@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from durable import ParallelGroup, RetryPolicy, Run, Store, TaskFailed, open_store, parallel, task, workflow
-from durable.definition.classes import Edge, WorkflowDefinition
 from durable.definition.loading import load_workflow
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
-from durable.run import start_run
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
+from durable.runs.start import start_run
 
 
 class Note(BaseMachineStep):
@@ -425,7 +425,7 @@ def _begin(store: Store, run_id: str, died: list[type[BaseException]]) -> None:
 # Code and drawings.
 
 FILE = """
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
 
 class Step(BaseMachineStep):

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from durable import DefinitionError, parallel, task
-from durable.definition.classes import Edge, WorkflowDefinition
 from durable.definition.registry import WorkflowRegistry
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 
 
 class Step(BaseMachineStep):

@@ -29,10 +29,10 @@ from durable import (
     task,
     workflow,
 )
-from durable.cli.checking import check
+from durable.cli.log_check import check
 from durable.core.transitions import RUN_ENDS
-from durable.engine.recover import load
-from durable.run import start_run
+from durable.engine.load import load
+from durable.runs.start import start_run
 from tests.engine.reading import count, fields, statuses, trail
 
 WAIT = 20.0

@@ -22,7 +22,7 @@ from durable import (
     task,
     workflow,
 )
-from durable.engine.recover import load
+from durable.engine.load import load
 from durable.testing import FakeClock
 from tests.conftest import Died
 from tests.core.machine import facts

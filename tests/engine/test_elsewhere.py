@@ -512,7 +512,7 @@ def test_workers_that_are_stopped_together_with_their_driver_do_not_count(tmp_pa
 
 def test_a_run_comes_through_whatever_is_killed(tmp_path: Path) -> None:
     """Workers are killed at random while it goes on; every member succeeds in the end, and none is lost."""
-    from durable.executors.worker import Worker
+    from durable.executors.worker_process import Worker
 
     killed, made, over = [0], list[Worker](), threading.Event()
 
@@ -593,7 +593,8 @@ def b(): return 2
 with workflow("w", store="memory://") as wf:
     a | b
 wf.execute()
-heavy = {"multiprocessing", "concurrent.futures.process", "subprocess", "durable.remote", "durable.executors.pools"}
+heavy = {"multiprocessing", "concurrent.futures.process", "subprocess"}
+heavy |= {"durable.executors.remote", "durable.executors.pools"}
 print(sorted(heavy & set(sys.modules)))
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}

@@ -29,7 +29,7 @@ from durable import (
     workflow,
 )
 from durable.core.state import RunState
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.cutting import cuts
 from tests.engine.reading import appends, count, fields, statuses, trail
@@ -464,7 +464,7 @@ def test_a_hundred_thousand_iterations_cost_the_same_from_first_to_last(store: S
 
 
 def _watched(wf: Workflow, store: Store, watch: Callable[..., Any]) -> Run:
-    from durable.run import start_run
+    from durable.runs.start import start_run
 
     return start_run(wf, store=store, start=None, observers=[watch])
 

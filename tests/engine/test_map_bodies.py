@@ -20,8 +20,8 @@ from durable import (
     workflow,
 )
 from durable.core.decide import AHEAD
-from durable.definition.windows import MOST_ITEMS
-from durable.engine.recover import load
+from durable.definition.item_windows import MOST_ITEMS
+from durable.engine.load import load
 from durable.testing import FakeClock
 from tests.core.machine import facts
 from tests.engine.reading import appends, count, trail

@@ -21,7 +21,7 @@ from durable import (
     task,
     workflow,
 )
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.conftest import Died
 from tests.core.machine import facts
 from tests.engine.reading import count, fields, statuses

@@ -11,8 +11,8 @@ import msgspec
 
 from durable.core.events import Event
 from durable.core.specs import Definition, Fragment
-from durable.payloads import decode_raw
 from durable.testing.crash.witness import ACKNOWLEDGED, Line
+from durable.values.payloads import decode_raw
 
 _GRAPHS: dict[str, type[Definition | Fragment]] = {
     "RunCreated": Definition,

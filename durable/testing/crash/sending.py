@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from durable.engine.messages import ANSWER, CANCEL, SIGNAL, TERMINATE, make_message
 from durable.errors import FeedbackRefused
-from durable.messages import ANSWER, CANCEL, SIGNAL, TERMINATE, make_message
-from durable.payloads import encode
-from durable.run import Run
+from durable.runs.start import Run
 from durable.store import Store
 from durable.testing.crash.workload import Send
+from durable.values.payloads import encode
 
 
 def send_first(store: Store, run_id: str, sends: Sequence[Send]) -> None:
