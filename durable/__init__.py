@@ -7,9 +7,11 @@ Everything public can be imported from here. Names are loaded when they are firs
 from __future__ import annotations
 
 from durable._version import __version__
+from durable.definition import standalone
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would cost 10 ms
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from durable.clock import Clock, SystemClock
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
     from durable.core.progress import Progress
     from durable.core.results import ErrorRecord, TaskResult
     from durable.core.retry import RetryPolicy
-    from durable.definition.expressions import Chain, chain
-    from durable.definition.groups import CoordinationBackend, ParallelGroup, RaceGroup, parallel
+    from durable.definition.execution import CoordinationBackend
+    from durable.definition.expressions import Chain, ParallelGroup, chain, parallel
     from durable.definition.maps import MapGroup
+    from durable.definition.races import RaceGroup
     from durable.definition.registry import WorkflowRegistry
     from durable.definition.steps import BaseHumanStep, BaseMachineStep
     from durable.definition.task import Task, task
@@ -114,8 +117,9 @@ _HOMES = {
     "durable.core.progress": ("Progress",),
     "durable.core.results": ("ErrorRecord", "TaskResult"),
     "durable.core.retry": ("RetryPolicy",),
-    "durable.definition.expressions": ("Chain", "chain"),
-    "durable.definition.groups": ("CoordinationBackend", "ParallelGroup", "RaceGroup", "parallel"),
+    "durable.definition.execution": ("CoordinationBackend",),
+    "durable.definition.expressions": ("Chain", "ParallelGroup", "chain", "parallel"),
+    "durable.definition.races": ("RaceGroup",),
     "durable.definition.maps": ("MapGroup",),
     "durable.definition.task": ("Task", "task"),
     "durable.engine.map_results": ("MapValues",),
@@ -155,6 +159,15 @@ __all__ = [
     "WorkerUnavailable", "Workflow", "WorkflowDefinition", "WorkflowRegistry", "YAMLPromptManager", "__version__",
     "chain", "current_context", "list_runs", "open_run", "open_store", "parallel", "prune", "task", "workflow",
 ]  # fmt: skip
+
+
+def _run_group(group: ParallelGroup, options: Mapping[str, Any]) -> dict[str, TaskResult]:
+    from durable.runs.workflow import run_group
+
+    return run_group(group, **options)
+
+
+standalone.run_group = _run_group
 
 
 def __getattr__(name: str) -> Any:

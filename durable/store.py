@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -356,6 +357,17 @@ def open_store(url: str | os.PathLike[str] | None = None, *, clock: Clock | None
         text = f"sqlite:///{quote(os.fspath(Path(text)))}"
     store: Store = _opener(text.partition("://")[0])(text, clock=clock)
     return store
+
+
+def opened_store(store: Any) -> tuple[Store, bool]:
+    """Return a store, and whether it was opened here and is to be closed here.
+
+    Args:
+        store: a store, or what ``open_store`` takes.
+    """
+    if isinstance(store, Store):
+        return store, False
+    return open_store(store), True
 
 
 def _opener(scheme: str) -> Callable[..., Store]:

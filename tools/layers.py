@@ -1,13 +1,15 @@
-"""The import-linter contract ``only_imports``: modules that may import a given list and nothing else.
+"""Our own import-linter contracts; what they are applied to stands in ``pyproject.toml``.
 
-import-linter's own contracts name what is forbidden; ours names what is allowed, so that a module
-somebody adds later is outside until it is let in. The lists stand in ``pyproject.toml``.
+``only_imports`` names what is allowed, so that a module somebody adds later is outside until it is let in.
+``no_circles`` looks at the whole graph, module by module, so that there is no list of known exceptions.
 """
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+import grimp
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 
@@ -55,3 +57,45 @@ class OnlyImports(Contract):
         for module, imported, line in check.metadata["illegal"]:
             output.print_error(f"- {module} imports {imported} (l.{line})", bold=False)
         output.new_line()
+
+
+class NoCircles(Contract):
+    """No module of the project imports itself by way of others, imports inside functions counted.
+
+    Imports that only type checkers see may form a circle, but not one that leaves its room (``durable.engine``).
+    """
+
+    type_name = "no_circles"
+
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
+        """Look for one circle of imports, and for one of rooms if type-only imports count too."""
+        roots = self.session_options["root_packages"]
+        live = grimp.build_graph(*roots, exclude_type_checking_imports=True)
+        modules = {name: live.find_modules_directly_imported_by(name) for name in live.modules}
+        rooms: dict[str, set[str]] = {}
+        for name in graph.modules - set(roots):
+            imported = graph.find_modules_directly_imported_by(name)
+            rooms.setdefault(room(name), set()).update({room(one) for one in imported} - {room(name)})
+        found = [circle for circle in (circle_in(modules), circle_in(rooms)) if circle]
+        return ContractCheck(kept=not found, metadata={"circles": found})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        """Print each circle as a line."""
+        for circle in check.metadata["circles"]:
+            output.print_error(f"- {' imports '.join(circle)}", bold=False)
+        output.new_line()
+
+
+def room(module: str) -> str:
+    """Return the room that a module stands in: ``durable.engine.drive`` -> ``durable.engine``."""
+    return ".".join(module.split(".")[:2])
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """Return a circle of a graph, each node importing the next one; [] when it has none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1][::-1]
+        return circle
+    return []

@@ -10,7 +10,7 @@ from durable.values.payloads import Payload, encode
 
 if TYPE_CHECKING:
     from durable.context.call_numbering import Numbering
-    from durable.engine.run_view import RunView
+    from durable.context.port import View
 
 
 class Metadata(MutableMapping[str, Any]):
@@ -22,7 +22,7 @@ class Metadata(MutableMapping[str, Any]):
         numbering: knows whether a step runs, in which nothing may be changed; None for policies.
     """
 
-    def __init__(self, view: RunView, check: Any = None, numbering: Numbering | None = None) -> None:
+    def __init__(self, view: View, check: Any = None, numbering: Numbering | None = None) -> None:
         self._view = view
         self._check = check or (lambda: None)
         self._numbering = numbering

@@ -18,6 +18,12 @@ from durable.values.payloads import Payload
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from durable.core.channel import Cell
+    from durable.core.durable_calls import Marks
+    from durable.core.events import Event
+    from durable.core.state import RunState
+    from durable.definition.task import Task
+
 
 class Draft(msgspec.Struct):
     """An event that a body wants to have recorded at once: its type, its own fields, its payload."""
@@ -39,12 +45,80 @@ Durable: TypeAlias = Generator["Future[int] | Invoke", Any, Any]
 """A durable call: yields futures and invocations, gets their outcomes, returns its value."""
 
 
+class View(Protocol):
+    """What a body or a policy may read of its run: committed facts only."""
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        ...
+
+    @property
+    def state(self) -> RunState:
+        """The folded state, which belongs to the driver: ids and numbers are read of it, never changed."""
+        ...
+
+    @property
+    def channel(self) -> Mapping[str, Cell]:
+        """The committed cells of the channel, by key."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, int]:
+        """The event with the committed value of each key of the metadata."""
+        ...
+
+    def event(self, seq: int) -> Event:
+        """Return one committed event, verified."""
+        ...
+
+    def load(self, seq: int) -> Any:
+        """Return the decoded payload of one event, a fresh value."""
+        ...
+
+    def result(self, task_id: str, default: Any = None, near: int = -1) -> Any:
+        """Return the value of a task or group by id, or the default when it has none (yet)."""
+        ...
+
+    def read_channel(self, key: str, cell: Cell) -> Any:
+        """Return the value of a channel cell."""
+        ...
+
+
 class Port(Protocol):
-    """What an attempt offers to its context."""
+    """What an attempt is to its context: who it is, what earlier attempts left, and how to reach the driver.
+
+    Attributes:
+        node: the task's number in the graph; number: the attempt's; before: attempts of earlier iterations.
+        iteration: the task's iteration, from 1.
+        marks, saved, carried: what earlier attempts recorded, as in the state.
+        task: the live task.
+    """
+
+    node: int
+    number: int
+    before: int
+    iteration: int
+    marks: Marks
+    saved: int
+    carried: Sequence[int]
+    task: Task[Any]
 
     @property
     def is_async(self) -> bool:
         """Whether the body is a coroutine."""
+        ...
+
+    def own(self, item: Any) -> str | None:
+        """Return the id of a task or group of the workflow itself; None for anything else."""
+        ...
+
+    def check_jump(self, target: str) -> None:
+        """Refuse to go to a task or group that has started. Raises ``DefinitionError``."""
+        ...
+
+    def next_arguments(self, data: Any) -> Mapping[str, Any]:
+        """Return all arguments of the next iteration. Raises ``DefinitionError``."""
         ...
 
     def ask(self, drafts: Sequence[Draft], mark: str | None = None, patience: float = 0.0) -> Future[int]:

@@ -16,11 +16,9 @@ from durable.errors import AttemptEnded, CycleLimitExceeded, DefinitionError
 
 if TYPE_CHECKING:
     from durable.context.cursor_effects import Carry
-    from durable.context.port import Port
+    from durable.context.port import Port, View
     from durable.core.specs import Fragment
     from durable.definition.scheduling import Scheduling
-    from durable.engine.attempt import Attempt
-    from durable.engine.run_view import RunView
 
 
 class Staging:
@@ -37,19 +35,18 @@ class Staging:
         loop_error: why it may make no further iteration.
     """
 
-    def __init__(self, view: RunView, attempt: Attempt) -> None:
+    def __init__(self, view: View, attempt: Port) -> None:
         self.view = view
         self.run_id = view.run_id
         self.iteration = attempt.iteration
         self.node_id = attempt.task.task_id
         self.task_id = self.node_id if self.iteration == 1 else f"{self.node_id}[{self.iteration}]"
         self.attempt = attempt.number - attempt.before
-        self.port: Port = attempt
+        self.port = attempt
         self.staged: list[Write] = []
         self.ended: str | None = None
         self.numbering = Numbering(self.run_id, self.task_id, attempt.marks)
         self.loop_error: CycleLimitExceeded | None = None
-        self._attempt = attempt
         self.scheduling: Scheduling | None = None
         self._metadata: Metadata | None = None
         self._goto = False

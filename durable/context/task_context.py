@@ -79,7 +79,7 @@ class TaskExecutionContext(Staging):
             DefinitionError: the run has no task or group of that id.
         """
         self.check()
-        return self.view.result(task_id, default, self._attempt.node)
+        return self.view.result(task_id, default, self.port.node)
 
     # What happens once the attempt has succeeded.
 
@@ -98,9 +98,9 @@ class TaskExecutionContext(Staging):
         self.check()
         self.numbering.refuse_in_step("next_task")
         scheduling = self.schedule()
-        target = self._attempt.own(item) if goto else None
+        target = self.port.own(item) if goto else None
         if target is not None:
-            self._attempt.check_jump(target)
+            self.port.check_jump(target)
             scheduling.jumps[target] = None
         else:
             scheduling.add(item)
@@ -124,7 +124,7 @@ class TaskExecutionContext(Staging):
                 run_id=self.run_id,
                 task_id=self.task_id,
             )
-        task = self._attempt.task
+        task = self.port.task
         if task.max_cycles is not None and self.iteration >= task.max_cycles:
             self.loop_error = CycleLimitExceeded(
                 f"the task has made {self.iteration} iterations, as many as its max_cycles allows",
@@ -133,7 +133,7 @@ class TaskExecutionContext(Staging):
                 hint="Raise max_cycles, or end the loop before",
             )
             raise self.loop_error
-        self._effects.iteration = encode(dict(self._attempt.next_arguments(data)))
+        self._effects.iteration = encode(dict(self.port.next_arguments(data)))
         self._effects.again = True
 
     def terminate_workflow(self, result: Any = None) -> None:
@@ -188,7 +188,7 @@ class TaskExecutionContext(Staging):
     def checkpoint_state(self) -> Any:
         """The state that an earlier attempt saved last, a fresh copy; None without one."""
         self.check()
-        return self.view.load(self._attempt.saved) if self._attempt.saved else None
+        return self.view.load(self.port.saved) if self.port.saved else None
 
     def track(self, items: Iterable[T], key: Callable[[T], Any] | None = None) -> Tracked[T]:
         """Iterate over items; a later attempt goes on after the last item that was finished.

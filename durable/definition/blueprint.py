@@ -12,8 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from durable.definition.checks import check_id
-from durable.definition.expressions import Chain, Linkable, nodes_of
-from durable.definition.groups import ParallelGroup
+from durable.definition.expressions import Chain, Linkable, ParallelGroup, nodes_of
 from durable.definition.open_block import OPEN, Block
 from durable.definition.task import Task
 

@@ -5,7 +5,7 @@ A compilation is a snapshot: what is linked afterwards does not change it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +15,9 @@ from durable.core.gc_pause import collections_paused
 from durable.core.graph import Graph
 from durable.core.policies import GroupExecutionPolicy
 from durable.core.specs import Definition, GroupSpec, TaskSpec
-from durable.definition.groups import ParallelGroup
+from durable.definition.blueprint import Blueprint
+from durable.definition.expressions import ParallelGroup
+from durable.definition.linked import linked_part
 from durable.definition.maps import MapGroup
 from durable.definition.scheduling import MissingPolicy, scheduled_map_task, scheduled_policy, scheduled_task
 from durable.definition.specs import group_spec, map_spec, task_spec
@@ -24,8 +26,7 @@ from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
 from durable.values.payloads import Payload, encode
 
 if TYPE_CHECKING:
-    from durable.definition.blueprint import Blueprint
-    from durable.definition.expressions import Node
+    pass
 
 
 class Mapped(NamedTuple):
@@ -96,7 +97,7 @@ class Compiled:
             self._compile(workflow, start)
 
     def _compile(self, workflow: Blueprint, start: str | None) -> None:
-        tasks, groups, edges = taken(workflow, start)
+        tasks, groups, edges = linked_part(workflow, start)
         names = {task.task_id for task in tasks} | {group.task_id for group in groups}
         self.definition = Definition(
             workflow.name,
@@ -305,72 +306,3 @@ _CONTEXT_NAMES = ("ctx", "context")
 _NOTHING: dict[str, int] = {}
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
-
-_Edges = list[tuple["Node", "Node"]]
-
-
-def taken(workflow: Blueprint, start: str | None) -> tuple[list[Task[Any]], list[ParallelGroup], _Edges]:
-    """The linked part of a workflow, or what follows ``start`` in it, in definition order."""
-    linked = dict(workflow.linked)
-    if not linked:
-        if len(workflow.defined) != 1:
-            names = ", ".join(repr(task.task_id) for task in workflow.defined)
-            raise DefinitionError(
-                f"nothing in the workflow {workflow.name!r} is linked" + (f"; it has {names}" if names else ""),
-                hint="Link tasks with >> or |, or add one with wf.add(task)",
-            )
-        linked = dict.fromkeys(workflow.defined)
-    edges = _with_callbacks(linked, _with_sources(linked, workflow.edges))
-    if start is not None:
-        kept = _reachable(workflow, linked, edges, start)
-        linked = {node: None for node in linked if node in kept}
-        edges = [(before, after) for before, after in edges if before in kept and after in kept]
-    tasks = [task for task in workflow.defined if task in linked]
-    return tasks, [node for node in linked if isinstance(node, ParallelGroup)], edges
-
-
-def _with_sources(
-    linked: Mapping[Node, None], edges: Mapping[tuple[Node, Node], None]
-) -> Mapping[tuple[Node, Node], None]:
-    """Add the edges from what maps go over to the maps."""
-    found = dict(edges)
-    for group in linked:
-        if isinstance(group, MapGroup) and group.source is not None and group.source in linked:
-            found.setdefault((group.source, group))
-    return found
-
-
-def _with_callbacks(linked: Mapping[Node, None], edges: Mapping[tuple[Node, Node], None]) -> _Edges:
-    """Add the edges that callbacks mean: after their group, before what follows it."""
-    found = dict(edges)
-    for group in linked:
-        if isinstance(group, ParallelGroup) and group.callback is not None:
-            found.update({(group.callback, after): None for before, after in edges if before is group})
-            found[(group, group.callback)] = None
-    return list(found)
-
-
-def _reachable(workflow: Blueprint, linked: Mapping[Node, None], edges: _Edges, start: str) -> set[Node]:
-    inside = {
-        node: group for group in linked if isinstance(group, ParallelGroup) for line in group.members for node in line
-    }
-    found = [node for node in linked if node.task_id == start]
-    if not found:
-        raise DefinitionError(
-            f"start={start!r}: the workflow {workflow.name!r} has no such task or group",
-            hint=f"It has: {', '.join(node.task_id for node in list(linked)[:20])}",
-        )
-    if found[0] in inside:
-        raise DefinitionError(
-            f"start={start!r} stands inside the group {inside[found[0]].task_id!r}", hint="Start from the group"
-        )
-    kept: set[Node] = set()
-    while found:
-        node = found.pop()
-        if node in kept:
-            continue
-        kept.add(node)
-        found += [after for before, after in edges if before is node]
-        if isinstance(node, ParallelGroup):
-            found += [inner for line in node.members for inner in line]
-    return kept

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from durable.definition.expressions import Chain, Linkable, nodes_of
-from durable.definition.groups import ParallelGroup
+from durable.definition.expressions import Chain, Linkable, ParallelGroup, nodes_of
 from durable.definition.open_block import open_block
 from durable.errors import DefinitionError
 

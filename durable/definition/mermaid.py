@@ -7,6 +7,7 @@ from the task that scheduled it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -25,6 +26,14 @@ _COLOURS = {
     "cancelled": "#e0e0e0",
     "skipped": "#eeeeee",
 }
+
+
+class Foldable(Protocol):
+    """A run whose state can be read; ``durable.Run`` is one."""
+
+    def load_state(self) -> RunState:
+        """Return the folded state."""
+        ...
 
 
 class Drawing(msgspec.Struct, frozen=True):

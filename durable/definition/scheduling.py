@@ -21,6 +21,7 @@ from durable.core.specs import Fragment, MapSpec, Recipe, Stored, Window
 from durable.definition.blueprint import Blueprint
 from durable.definition.checks import MAX_ID
 from durable.definition.item_windows import inline, key_of, refuse_twice, windows
+from durable.definition.linked import linked_part
 from durable.definition.maps import MapGroup
 from durable.definition.specs import group_spec, map_spec, task_spec
 from durable.definition.task import Task
@@ -28,8 +29,7 @@ from durable.errors import DefinitionError, PayloadError
 from durable.values.payloads import Payload, decode, decode_raw, encode, encode_raw
 
 if TYPE_CHECKING:
-    from durable.definition.expressions import Linkable, Node
-    from durable.definition.groups import ParallelGroup
+    from durable.definition.expressions import Linkable, Node, ParallelGroup
 
 _LONGEST = 120
 """Characters of a scheduler's id that ids of what it schedules begin with; of a longer one a digest is taken."""
@@ -65,10 +65,8 @@ class Scheduling:
             DefinitionError: something that cannot stand in a graph, or a group with an executor of its own.
             PayloadError: bound arguments, or code without a name, that cannot be recorded.
         """
-        from durable.definition.compile import taken  # compile makes live tasks of recipes
-
         blueprint = getattr(item, "blueprint", None) or Blueprint("scheduled").add(item)
-        tasks, groups, edges = taken(blueprint, None)
+        tasks, groups, edges = linked_part(blueprint)
         for group in groups:
             _check_executor(group)
         nodes: list[Node] = [*tasks, *groups]

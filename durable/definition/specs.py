@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from durable.core.specs import GroupSpec, MapSpec, TaskSpec
+from durable.definition.expressions import ParallelGroup
 from durable.definition.fingerprint import fingerprint, source_of
-from durable.definition.groups import ParallelGroup
 from durable.definition.task import Task
 from durable.errors import DefinitionError
 

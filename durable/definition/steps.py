@@ -10,12 +10,13 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from durable.definition.checks import check_id, check_seconds
-from durable.definition.expressions import Linkable
-from durable.definition.groups import ParallelGroup
+from durable.definition.expressions import Linkable, ParallelGroup
 from durable.definition.task import Task
 from durable.errors import DeadlineExceeded, DefinitionError
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from durable.core.retry import RetryPolicy
     from durable.definition.expressions import Node
 
@@ -51,6 +52,17 @@ class BaseMachineStep(Linkable):
             context: the ``TaskExecutionContext``; further parameters are resolved by name, as for tasks.
         """
         raise NotImplementedError(f"{type(self).__name__} has no execute")
+
+    @classmethod
+    def of_class(cls) -> Self:
+        """See ``Linkable.of_class``."""
+        try:
+            return cls()
+        except TypeError as error:
+            raise DefinitionError(
+                f"the step class {cls.__name__} cannot be made without arguments: {error}",
+                hint=f"Give an instance: {cls.__name__}(...)",
+            ) from None
 
     def node(self) -> Node:
         """Return the task that the step stands for, always the same one."""
@@ -178,7 +190,7 @@ def named_step(item: Any, name: str) -> Node:
         DefinitionError: something else, or a step or a group with another name of its own.
     """
     if isinstance(item, type) and issubclass(item, Linkable):
-        item = made_step(item)
+        item = item.of_class()
     if isinstance(item, BaseMachineStep):
         _check_name(type(item).__name__, item.name, name)
         step: BaseMachineStep = item if item.name else copy(item)
@@ -191,19 +203,6 @@ def named_step(item: Any, name: str) -> Node:
         return item
     hint = "Decorate it with @task" if callable(item) else "Give a step class, a step, a task or a ParallelGroup"
     raise DefinitionError(f"{name!r} is no step: {item!r}", hint=hint)
-
-
-def made_step(kind: type[Linkable]) -> Linkable:
-    """Return an instance of a step class. Raises ``DefinitionError`` for another class, or one that needs arguments."""
-    if not issubclass(kind, BaseMachineStep):
-        raise DefinitionError(f"{kind.__name__} is no step class", hint="Give a task, a group or a chain")
-    try:
-        return kind()
-    except TypeError as error:
-        raise DefinitionError(
-            f"the step class {kind.__name__} cannot be made without arguments: {error}",
-            hint=f"Give an instance: {kind.__name__}(...)",
-        ) from None
 
 
 def _check_name(what: str, own: str | None, name: str) -> None:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
 from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Linkable
+from durable.definition.maps import Items, MapGroup
 from durable.definition.open_block import open_block
 from durable.definition.signature import Signature, signature_of
 from durable.errors import DefinitionError
-
-if TYPE_CHECKING:
-    from durable.definition.maps import Items, MapGroup
 
 _COROUTINE, _ASYNC_GENERATOR = 0x80, 0x200
 """Flags of the code of ``async def``, without and with ``yield``."""
@@ -144,8 +142,6 @@ class Task(Linkable, Generic[F]):
         Raises:
             DefinitionError: items that cannot be gone over.
         """
-        from durable.definition.maps import MapGroup  # a group is made of tasks
-
         return MapGroup(self, items, key, name, callback)
 
     def instance(self, task_id: str, bound: Mapping[str, Any]) -> Task[F]:

@@ -16,8 +16,7 @@ from durable.definition.back_edges import Shape
 from durable.definition.blueprint import Blueprint, _caller_file
 from durable.definition.checks import check_id
 from durable.definition.condition_labels import condition_label
-from durable.definition.expressions import Chain, nodes_of
-from durable.definition.groups import ParallelGroup
+from durable.definition.expressions import Chain, ParallelGroup, nodes_of
 from durable.definition.open_block import close_blocks, reopen_blocks
 from durable.definition.routing import Code, GroupRoute, Round, Route, Way
 from durable.definition.step_checks import check_ends, check_names, resolved_edges
@@ -26,7 +25,7 @@ from durable.definition.task import Task
 
 if TYPE_CHECKING:
     from durable.definition.expressions import Node
-    from durable.runs.start import Run
+    from durable.definition.mermaid import Foldable
 
 
 class Edge(msgspec.Struct, frozen=True):
@@ -109,7 +108,7 @@ class WorkflowDefinition:
                 reopen_blocks(token)
         return self._made
 
-    def to_mermaid(self, run: Run | None = None) -> str:
+    def to_mermaid(self, run: Foldable | None = None) -> str:
         """Return the steps as a Mermaid flowchart: edges with their conditions, terminal steps with a thick frame.
 
         Args:

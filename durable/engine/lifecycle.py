@@ -20,7 +20,7 @@ from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
-from durable.definition.groups import default_processes, default_workers
+from durable.definition.execution import default_processes, default_workers
 from durable.engine.bulk_transitions import end_as_asked, rejudge_failures, reopen_failures, take_over
 from durable.engine.drive import PATIENCE, Drive, Interruption
 from durable.engine.journal import Journal, Observer

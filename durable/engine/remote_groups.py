@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from durable.core.state import RunState
 from durable.definition.compile import Compiled
-from durable.definition.groups import OWN_EXECUTOR, CoordinationBackend
+from durable.definition.execution import OWN_EXECUTOR, CoordinationBackend
 from durable.errors import DefinitionError
 from durable.executor import Executor
 

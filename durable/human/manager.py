@@ -14,10 +14,10 @@ from durable.definition.question_types import FeedbackType
 from durable.errors import DefinitionError, FeedbackRefused
 from durable.human.answers import open_requests, send_answer, waiting
 from durable.human.open_questions import OpenRequest
+from durable.store import Store, opened_store
 
 if TYPE_CHECKING:
     from durable.context import TaskExecutionContext
-    from durable.store import Store
 
 
 class FeedbackManager:
@@ -122,8 +122,6 @@ class FeedbackManager:
 
     @contextmanager
     def _opened(self) -> Iterator[Store]:
-        from durable.runs.start import opened_store
-
         store, owned = opened_store(self.store)
         try:
             yield store

@@ -18,8 +18,8 @@ from durable.core.replay import opened
 from durable.core.transitions import STATUSES
 from durable.errors import RunNotFound
 from durable.runs.forks import commit_end, fork_run, split_ref
-from durable.runs.start import Run, opened_store
-from durable.store import RunInfo, Store
+from durable.runs.start import Run
+from durable.store import RunInfo, Store, opened_store
 
 if TYPE_CHECKING:
     from durable.definition.blueprint import Blueprint

@@ -14,19 +14,12 @@ from durable.engine.journal import Observer
 from durable.errors import DefinitionError
 from durable.executor import Executor, LoopExecutor
 from durable.executors.threads import ThreadExecutor
-from durable.store import RunInfo, Store, default_url, open_store
+from durable.store import RunInfo, Store, default_url
 from durable.values.programs import is_loading_for_worker
 
 if TYPE_CHECKING:
     from durable.core.progress import Progress
     from durable.runs.asynchronous import Control
-
-
-def opened_store(store: Any) -> tuple[Store, bool]:
-    """Return a store, and whether it was opened here and is to be closed here."""
-    if isinstance(store, Store):
-        return store, False
-    return open_store(store), True
 
 
 def make_host(

@@ -18,14 +18,14 @@ from durable.human.answers import send_answer
 from durable.human.open_questions import OpenRequest, waiting
 from durable.runs.asynchronous import start_in_thread
 from durable.runs.instances import PendingTask, WorkflowInstance, instance, pending_task
-from durable.runs.start import Run, open_run, opened_store, start_run
+from durable.runs.start import Run, open_run, start_run
+from durable.store import Store, opened_store
 from durable.values.payloads import decode
 
 if TYPE_CHECKING:
     from durable.definition.registry import WorkflowRegistry
     from durable.definition.workflow_definition import WorkflowDefinition
     from durable.runs.asynchronous import Control
-    from durable.store import Store
 
 _LOOK_AGAIN = 0.05
 """Seconds between two looks at a run that somebody else drives."""

@@ -25,8 +25,7 @@ from durable.errors import (
     RunPruned,
     UnknownEvent,
 )
-from durable.runs.start import opened_store
-from durable.store import RunInfo, Store
+from durable.store import RunInfo, Store, opened_store
 
 _log = logging.getLogger("durable")
 

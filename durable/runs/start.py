@@ -18,13 +18,13 @@ from durable.engine.journal import Observer
 from durable.engine.shutdown import GRACE_SECONDS
 from durable.errors import DefinitionError, RunNotFound
 from durable.runs.handle import Run
-from durable.runs.host import logged, make_host, opened_store
-from durable.store import RunInfo, Store, check_run_id
+from durable.runs.host import logged, make_host
+from durable.store import RunInfo, Store, check_run_id, opened_store
 
 if TYPE_CHECKING:
     from durable.runs.asynchronous import Control
 
-__all__ = ["Run", "list_runs", "open_run", "opened_store", "resume_workflow", "start_run"]
+__all__ = ["Run", "list_runs", "open_run", "resume_workflow", "start_run"]
 
 
 def start_run(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import TypedDict, Unpack
 
     from durable.core.plan import Plan
+    from durable.core.results import TaskResult
+    from durable.definition.expressions import ParallelGroup
     from durable.runs.asynchronous import Control
     from durable.runs.start import Run
 
@@ -234,3 +236,15 @@ class Workflow(Blueprint):
 def workflow(name: str, store: Any = None, version: str | None = None) -> Workflow:
     """Return a new workflow, to be used as ``with workflow("name") as wf:``. See ``Workflow``."""
     return Workflow(name, store=store, version=version)
+
+
+def run_group(group: ParallelGroup, **options: Any) -> dict[str, TaskResult]:
+    """Run a group on its own; see ``ParallelGroup.run``."""
+    made = Workflow(group.task_id)
+    made.add(group)
+    with made.start(**options) as run:
+        run.result()
+        found = dict(run.task_results(group.task_id))
+        for result in found.values():
+            result.load()  # the store may be closed after this
+        return found

@@ -96,7 +96,7 @@ def _run(
     from durable.cli.foreground import Stopped, driving, report_stop
     from durable.cli.loading import load
     from durable.runs.progress import Watch
-    from durable.runs.start import opened_store
+    from durable.store import opened_store
 
     watch, store, named = Watch(), None, asked["run_id"] is not None
     try:

@@ -127,7 +127,7 @@ def watch_items(witness: Witness) -> None:
 
 
 def _number(context: TaskExecutionContext) -> int:
-    number: int = context.port.number  # type: ignore[attr-defined]
+    number: int = context.port.number
     return number
 
 
