@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from durable.core.events import EVENTS, LOG_FORMAT, EventKind
+from durable.core.catalogue import EVENTS, EventKind
+from durable.core.events import LOG_FORMAT
 from durable.core.transitions import ENDED, PENDING, STATUSES, TABLES
 from tools import ROOT
 from tools.cli_page import contents
@@ -55,7 +56,7 @@ def one_event(name: str, kind: EventKind) -> list[str]:
 def events() -> str:
     """Return the page about the events."""
     lines = [
-        NOTE.format(source="durable/core/events.py"),
+        NOTE.format(source="the constructors in durable/core/"),
         "",
         "# Events",
         "",

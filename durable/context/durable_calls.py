@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from durable.context.call_numbering import InStep
-from durable.context.port import Draft, Durable, Invoke, run
+from durable.context.port import Durable, Invoke, run
+from durable.core.data_events import (
+    feedback_requested,
+    signal_awaited,
+    step_succeeded,
+    task_checkpointed,
+    timer_started,
+)
 from durable.core.durable_calls import FEEDBACK, SIGNAL, STEP, TIMER, Mark
 from durable.core.retry import RetryPolicy
 from durable.errors import DefinitionError, SignalTimedOut
@@ -14,6 +21,7 @@ from durable.values.payloads import decode, encode
 
 if TYPE_CHECKING:
     from durable.context.task_context import TaskExecutionContext
+    from durable.core.events import Draft
     from durable.definition.questions import FeedbackRequest
 
 LIVE_WAIT = 5.0
@@ -57,17 +65,14 @@ def _step(
         yield context.port.pause(retry.delay(tries, random() if retry.jitter else 0.5))
         tries += 1
     payload = encode(value)
-    preview = payload.preview if payload is not None else None
-    yield context.port.ask([Draft("StepSucceeded", {"mark": path, "name": name, "preview": preview}, payload)])
+    yield context.port.ask([step_succeeded(payload, mark=path, name=name)])
     return None if payload is None else decode(payload.encoding, payload.data)
 
 
 def checkpoint(context: TaskExecutionContext, state: Any) -> Any:
     """See ``TaskExecutionContext.checkpoint``."""
     context.numbering.refuse_in_step("a checkpoint")
-    payload = encode(state)
-    preview = payload.preview if payload is not None else None
-    return run(_record(context, [Draft("TaskCheckpointed", {"preview": preview}, payload)]), context.port)
+    return run(_record(context, [task_checkpointed(encode(state))]), context.port)
 
 
 def _record(context: TaskExecutionContext, drafts: Sequence[Draft]) -> Durable:
@@ -86,7 +91,7 @@ def _sleep(context: TaskExecutionContext, path: str, mark: Mark | None, seconds:
         return
     now = context.port.now()
     due = mark.due if mark is not None else now + int(seconds * 1e6)
-    drafts = [] if mark is not None else [Draft("TimerStarted", {"mark": path, "due": due})]
+    drafts = [] if mark is not None else [timer_started(mark=path, due=due)]
     left = max(due - now, 0) / 1e6
     yield context.port.ask(drafts, path, left + 1.0 if left <= LONGEST_HOLD else 0.0)
 
@@ -105,7 +110,7 @@ def _signal(context: TaskExecutionContext, path: str, mark: Mark | None, name: s
     ended = mark.ended if mark is not None else 0
     if not ended:
         due = None if timeout is None else context.port.now() + int(timeout * 1e6)
-        drafts = [] if mark is not None else [Draft("SignalAwaited", {"mark": path, "name": name, "due": due})]
+        drafts = [] if mark is not None else [signal_awaited(mark=path, name=name, due=due)]
         ended = yield context.port.ask(drafts, path, LIVE_WAIT)
     event = context.view.event(ended)
     if event.type == "WaitExpired":
@@ -135,8 +140,7 @@ def _feedback(
         if mark is None:
             name = _free(name, context)
             due = None if request.expires_in is None else context.port.now() + int(request.expires_in * 1e6)
-            fields = {"mark": path, "id": name, "due": due}
-            drafts = [Draft("FeedbackRequested", fields, encode_request(request))]
+            drafts = [feedback_requested(encode_request(request), mark=path, id=name, due=due)]
         ended = yield context.port.ask(drafts, path, patience)
     return response(name, request, context.view.event(ended))
 

@@ -13,24 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
-from durable.values.payloads import Payload
-
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.core.channel import Cell
     from durable.core.durable_calls import Marks
-    from durable.core.events import Event
+    from durable.core.events import Draft, Event
     from durable.core.state import RunState
     from durable.definition.task import Task
-
-
-class Draft(msgspec.Struct):
-    """An event that a body wants to have recorded at once: its type, its own fields, its payload."""
-
-    type: str
-    fields: Mapping[str, Any] = {}
-    payload: Payload | None = None
 
 
 class Invoke(msgspec.Struct):

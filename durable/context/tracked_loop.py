@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from durable.context.port import Draft
+from durable.core.data_events import cursor_moved
 from durable.core.durable_calls import LOOP, find
 from durable.errors import DefinitionError, DivergenceError, PayloadError
 from durable.values.payloads import encode
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from durable.context.cursor_effects import Begun
     from durable.context.port import Port
     from durable.context.task_context import TaskExecutionContext
+    from durable.core.events import Draft
 
 T = TypeVar("T")
 
@@ -85,8 +86,8 @@ class Tracked(Generic[T]):
         if recorded is not None:
             recorded.inner = {}  # calls of the item that has just been finished; those of the next one are new
         payload = self._carry.part(self._begun)
-        fields = {"mark": self._path, "name": self._name, "position": self._position, "key": self._identity(item)}
-        return Draft("CursorMoved", fields, payload)
+        key = self._identity(item)
+        return cursor_moved(payload, mark=self._path, name=self._name, position=self._position, key=key)
 
     def _remaining(self) -> Iterator[T]:
         items = iter(self._items)

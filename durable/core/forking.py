@@ -142,8 +142,8 @@ class Selection:
         spec = graph.group(node).map
         return spec is not None and not spec.source
 
-    def reopened(self) -> list[tuple[str, str]]:
-        """What a fork of a failed run opens again, as a resume of that run would: events and ids."""
+    def reopened(self) -> list[tuple[bool, str]]:
+        """What a fork of a failed run reopens, as a resume of that run would: whether it is a group, and its id."""
         state = self._survey.state
         if state.status != FAILED:
             return []
@@ -152,7 +152,7 @@ class Selection:
             if graph.is_group(node):
                 bad.update(inner for inner in graph.subtree(node) if state.nodes[inner] == SKIPPED)
         kept = [node for node in sorted(bad) if not state.settled(node) and self._stands(node)]
-        return [("GroupReopened" if graph.is_group(node) else "TaskReopened", graph.ids[node]) for node in kept]
+        return [(graph.is_group(node), graph.ids[node]) for node in kept]
 
     def _stands(self, node: int) -> bool:
         """Whether the node's recorded outcome is kept."""

@@ -27,7 +27,7 @@ from durable.values.payloads import Payload, encode
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from durable.context.port import Draft
+    from durable.core.events import Draft
     from durable.core.results import ErrorRecord
     from durable.engine.durable_calls import Asks
 

@@ -10,7 +10,18 @@ from typing import Any
 
 import msgspec
 
-from durable.core.events import encode_fields
+from durable.core.events import Draft
+from durable.core.run_events import run_cancelled, run_succeeded
+from durable.core.task_events import (
+    group_cancelled,
+    group_reopened,
+    group_skipped,
+    task_cancelled,
+    task_failed,
+    task_interrupted,
+    task_reopened,
+    task_skipped,
+)
 from durable.core.transitions import (
     CANCELLED,
     ENDED,
@@ -55,30 +66,28 @@ def reopen_member(journal: Journal, line: Iterable[int], why: str) -> None:
     state = journal.state
     line = list(line)
     again = state.nodes[line[-1]] == SUCCEEDED
-    data = encode_fields({"reason": why})
     for node in line:
         status = state.nodes[node]
         if state.graph.is_group(node):
             if status in _BAD or status == SKIPPED:
-                journal.emit("GroupReopened", state.graph.ids[node], data=data)
+                journal.emit(group_reopened(reason=why), state.graph.ids[node])
                 for inner in state.graph.members[node]:
                     reopen_member(journal, inner, why)
         elif status in ENDED and (again or status != SUCCEEDED):
-            journal.emit("TaskReopened", state.graph.ids[node], data=data)
+            journal.emit(task_reopened(why), state.graph.ids[node])
 
 
 def reopen_failures(journal: Journal, why: str) -> None:
     """Let everything run again that failed and that no verdict of success settled."""
     state = journal.state
-    data = encode_fields({"reason": why})
+    group, task = group_reopened(reason=why), task_reopened(why)
     bad = set(state.failures())
     for node in bad.copy():
         if state.graph.is_group(node):
             bad.update(inner for inner in state.graph.subtree(node) if state.nodes[inner] == SKIPPED)
     for node in sorted(bad):
         if not state.settled(node):
-            kind = "GroupReopened" if state.graph.is_group(node) else "TaskReopened"
-            journal.emit(kind, state.graph.ids[node], data=data)
+            journal.emit(group if state.graph.is_group(node) else task, state.graph.ids[node])
 
 
 def rejudge_failures(journal: Journal, policy: Any, asked: Mapping[str, str | None], *, run_others: bool) -> list[str]:
@@ -101,9 +110,9 @@ def rejudge_failures(journal: Journal, policy: Any, asked: Mapping[str, str | No
     inside = {inner for group in groups + open_groups for inner in state.graph.subtree(group)}
     for node in failures if run_others else ():
         if node not in inside and not state.graph.is_group(node):
-            journal.emit("TaskReopened", state.graph.ids[node], data=encode_fields({"reason": "resumed"}))
+            journal.emit(task_reopened("resumed"), state.graph.ids[node])
     for node in groups:
-        journal.emit("GroupReopened", state.graph.ids[node], data=encode_fields({"policy": policy, **asked}))
+        journal.emit(group_reopened(policy=policy, **asked), state.graph.ids[node])
     return [state.graph.ids[node] for node in groups]
 
 
@@ -117,17 +126,18 @@ def close_nodes(journal: Journal, nodes: Iterable[int], why: str, give_up: Calla
         give_up: lets go of a running attempt.
     """
     state = journal.state
-    data = encode_fields({"reason": why})
+    task = task_cancelled(why), task_skipped(why)
+    group = group_cancelled(why), group_skipped(why)
     for node in nodes:
         status, name = state.nodes[node], state.graph.ids[node]
         if status not in UNFINISHED:
             continue
         begun = status != PENDING or state.attempts[node] > 0  # a pending one may wait for its next iteration
         if state.graph.is_group(node):
-            journal.emit("GroupCancelled" if begun else "GroupSkipped", name, data=data)
+            journal.emit(group[not begun], name)
         else:
             give_up(node, why)
-            journal.emit("TaskCancelled" if begun else "TaskSkipped", name, state.attempts[node] if begun else 0, data)
+            journal.emit(task[not begun], name, state.attempts[node] if begun else 0)
 
 
 def _nothing_runs(_node: int, _why: str) -> None:
@@ -136,53 +146,49 @@ def _nothing_runs(_node: int, _why: str) -> None:
 
 def end_run(
     journal: Journal,
-    event: str,
-    fields: Mapping[str, Any],
-    payload: Payload | None = None,
+    last: Draft,
     give_up: Callable[[int, str], None] = _nothing_runs,
 ) -> None:
     """End a run early: cancel what has begun, skip what has not, and record the end.
 
     Args:
         journal: of the run.
-        event: RunSucceeded or RunCancelled.
-        fields: who ended it, and why.
-        payload: the run's result.
+        last: RunSucceeded or RunCancelled: who ended it, why, and the run's result.
         give_up: lets go of a running attempt.
     """
-    why = "the run was cancelled" if event == "RunCancelled" else "the run was ended early"
+    why = "the run was cancelled" if last.type == "RunCancelled" else "the run was ended early"
     close_nodes(journal, journal.state.having(*UNFINISHED), why, give_up)
-    journal.emit(event, data=encode_fields(fields), payload=payload)
+    journal.emit(last)
 
 
 def end_as_asked(journal: Journal, message: Message, give_up: Callable[[int, str], None] = _nothing_runs) -> None:
     """End a run as a message from outside asks, and commit it."""
     body = body_of(message)
-    asked = {"actor": body.actor, "reason": body.reason}
     if message.kind == TERMINATE:
-        end_run(journal, "RunSucceeded", {"terminated": "", **asked}, body.payload, give_up)
+        last = run_succeeded(body.payload, terminated="", actor=body.actor, reason=body.reason)
     else:
-        end_run(journal, "RunCancelled", asked, None, give_up)
+        last = run_cancelled(actor=body.actor, reason=body.reason)
+    end_run(journal, last, give_up)
     journal.consume.append(message.id)
     journal.commit()
 
 
-def take_over(journal: Journal, fields: Mapping[str, str | None], *, counted: bool) -> None:
+def take_over(journal: Journal, continued: Draft, *, counted: bool) -> None:
     """Record that a new drive goes on with an interrupted run.
 
     Args:
         journal: of the run.
-        fields: the new drive (``owner``), why the one before it stopped (``found``), and who asked.
+        continued: RunContinued: the new drive, why the one before it stopped, and who asked.
         counted: whether the interruptions count against the tasks' attempts.
     """
     state = journal.state
-    journal.emit("RunContinued", data=encode_fields(fields))
-    data = encode_fields({"counted": counted})
+    journal.emit(continued)
+    interrupted = task_interrupted(counted=counted)
     for node in state.having(RUNNING, INTERRUPTED):
         if state.graph.is_group(node):
             continue
         if state.nodes[node] == RUNNING:
-            journal.emit("TaskInterrupted", state.graph.ids[node], state.attempts[node], data)
+            journal.emit(interrupted, state.graph.ids[node], state.attempts[node])
         poison(journal, node)
 
 
@@ -200,5 +206,5 @@ def poison(journal: Journal, node: int) -> PoisonTask | None:
         hint="Fix the task, then resume the run: it gets a fresh budget",
     )
     record = record_error(error)
-    journal.emit("TaskFailed", name, state.attempts[node], encode_fields({"error": record.line}), encode_error(record))
+    journal.emit(task_failed(encode_error(record), error=record.line), name, state.attempts[node])
     return error

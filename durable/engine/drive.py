@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from durable.core.decide import Frontier
 from durable.core.decision import Decision
-from durable.core.events import encode_fields
 from durable.core.expansion import Expansion
+from durable.core.run_events import run_interrupted
 from durable.core.state import RunState
+from durable.core.task_events import group_skipped, group_started, task_skipped, task_started
 from durable.core.timers import RUN
 from durable.core.transitions import INTERRUPTED, RUNNING
 from durable.definition.compile import Compiled
@@ -50,6 +51,8 @@ PATIENCE = 60.0
 """Seconds that a drive with nothing else to do stays for a timer; for a later one it suspends the run."""
 LONGEST_WAIT = 60.0
 """Seconds after which the wall clock is looked at again while the driver waits for it: somebody may have set it."""
+
+_STARTED = task_started()
 
 
 class Interruption(Exception):
@@ -214,11 +217,11 @@ class Drive:
     def _open_and_skip(self, decision: Decision) -> None:
         graph = self.state.graph
         for group in decision.open:
-            self.journal.emit("GroupStarted", graph.ids[group])
+            self.journal.emit(group_started(), graph.ids[group])
             self.running.watch_group(group)
-        data = encode_fields({"reason": "nothing that it follows was taken"})
+        why = "nothing that it follows was taken"
         for node in decision.skip:
-            self.journal.emit("GroupSkipped" if graph.is_group(node) else "TaskSkipped", graph.ids[node], data=data)
+            self.journal.emit(group_skipped(why) if graph.is_group(node) else task_skipped(why), graph.ids[node])
 
     def _judge(self, ripe: list[tuple[int, bool]]) -> None:
         """Judge groups, each after what the verdicts before it lead to: of a race, two members may not both win."""
@@ -232,7 +235,7 @@ class Drive:
         code, state, journal = self.code, self.state, self.journal
         graph, number = state.graph, state.attempts[node] + 1
         task_id = graph.ids[node]
-        journal.emit("TaskStarted", task_id, number, None, None, moment)
+        journal.emit(_STARTED, task_id, number, moment)
         if graph.expansions.by_group:
             expansion = graph.expansion_of(node)
             if expansion is not None:
@@ -407,6 +410,6 @@ class Drive:
         for attempt in list(self.running.attempts.values()):
             self.running.give_up(attempt.node, "the drive was stopped")
             self.recorder.interrupted(attempt)
-        self.journal.emit("RunInterrupted", data=encode_fields({"reason": self._stopping}))
+        self.journal.emit(run_interrupted(self._stopping))
         self.journal.commit()
         return True

@@ -11,13 +11,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from durable.core.durable_calls import find
-from durable.core.events import encode_fields
 from durable.errors import AttemptEnded, DefinitionError, Suspended
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from durable.context.port import Draft
+    from durable.core.events import Draft
     from durable.engine.attempt import Attempt
     from durable.engine.journal import Journal
     from durable.engine.running_attempts import Running
@@ -115,8 +114,7 @@ class Asks:
             ask.future.set_exception(refused)
             return
         for draft in ask.drafts:
-            data = encode_fields(draft.fields)
-            self._journal.emit(draft.type, attempt.task.task_id, attempt.number, data, draft.payload)
+            self._journal.emit(draft, attempt.task.task_id, attempt.number)
             self._checkpoint = self._checkpoint or draft.type == "TaskCheckpointed"
         if ask.mark is None:
             self._uncommitted.append(ask)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from durable.context.effects import Write
+from durable.core.data_events import feedback_answered, signal_received, wait_expired
 from durable.core.durable_calls import find
-from durable.core.events import encode_fields
 from durable.core.transitions import ENDED
 from durable.engine.journal import Journal
 from durable.engine.messages import ANSWER, SIGNAL, SIGNAL_ID, Body, body_of
@@ -43,14 +43,9 @@ class Inbox:
 
     def _signal(self, message: Message, body: Body) -> None:
         self._expire(body.name, message.time)
-        fields = {
-            "name": body.name,
-            "id": message.id.removeprefix(SIGNAL_ID),
-            "preview": body.preview,
-            "actor": body.actor,
-            "reason": body.reason,
-        }
-        self._journal.emit("SignalReceived", data=encode_fields(fields), payload=body.payload)
+        id = message.id.removeprefix(SIGNAL_ID)
+        received = signal_received(body.payload, name=body.name, id=id, actor=body.actor, reason=body.reason)
+        self._journal.emit(received)
 
     def _expire(self, name: str, sent: int) -> None:
         """End the waits for a signal whose time was up when it was sent: it is for the next one."""
@@ -58,8 +53,7 @@ class Inbox:
         for node, path, seq in tuple(state.listening.get(name, ())):
             mark = find(state.marks.get(node), path)
             if mark is not None and mark.seq == seq and mark.waits and 0 < mark.due < sent:
-                data = encode_fields({"mark": path})
-                self._journal.emit("WaitExpired", state.graph.ids[node], state.attempts[node], data)
+                self._journal.emit(wait_expired(path), state.graph.ids[node], state.attempts[node])
 
     def _answer(self, message: Message, body: Body) -> None:
         """Record an answer and write it where the question says; one that comes too late is dropped."""
@@ -83,11 +77,5 @@ class Inbox:
         value = None if payload is None else decode(payload.encoding, payload.data)
         writes = [Write("channel", "set", key, encode(part)) for key, part in channel_writes(question, value)]
         journal.emit_writes(writes, task_id, attempt)
-        fields = {
-            "mark": path,
-            "id": body.name,
-            "preview": body.preview,
-            "actor": body.actor,
-            "reason": body.reason,
-        }
-        journal.emit("FeedbackAnswered", task_id, attempt, encode_fields(fields), payload)
+        answered = feedback_answered(payload, mark=path, id=body.name, actor=body.actor, reason=body.reason)
+        journal.emit(answered, task_id, attempt)

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from durable.context.effects import Write
+from durable.core.data_events import channel_written, metadata_written
 from durable.core.decide import TAKES, Frontier
-from durable.core.events import Event, encode_fields
+from durable.core.events import Draft, Event
 from durable.core.fold import FOLDS, apply
 from durable.core.replay import dump
 from durable.core.state import RunState
 from durable.engine.run_view import RunView
 from durable.store import Checkpoint, Lease, Store
-from durable.values.payloads import Payload
 
 CHECKPOINT_EVENTS = 4000
 """Events after which a checkpoint pays for a small run."""
@@ -71,29 +71,22 @@ class Journal:
 
     def emit(
         self,
-        type: str,
+        draft: Draft,
         task_id: str | None = None,
         attempt: int = 0,
-        data: str | None = None,
-        payload: Payload | None = None,
         time: int = 0,
     ) -> None:
-        """Make the next event and fold it in.
+        """Make the next event of a draft and fold it in.
 
         Args:
-            type: a key of ``EVENTS``.
+            draft: what it says; made by the constructor of its type.
             task_id: the task or group it is about.
             attempt: the attempt it is about.
-            data: the type's own fields, encoded.
-            payload: the value it carries.
             time: when it happened, microseconds since 1970; 0 means the present moment.
         """
         state, seq, when = self.state, self.state.seq + 1, time or self.now()
-        if payload is None:
-            event = Event(seq, when, type, task_id, attempt, data)
-        else:
-            event = Event(seq, when, type, task_id, attempt, data, payload.encoding, payload.data)
-        fold, take = _STEPS.get(type, _UNKNOWN)
+        event = Event(seq, when, draft.type, task_id, attempt, draft.data, draft.encoding, draft.payload)
+        fold, take = _STEPS.get(draft.type, _UNKNOWN)
         node = fold(state, event)  # what apply does, but for its look at the number: this event is the next one
         state.seq = seq
         state.time = when
@@ -107,11 +100,11 @@ class Journal:
     def emit_writes(self, writes: Iterable[Write], task_id: str | None, attempt: int = 0) -> None:
         """Emit staged changes of the channel and the metadata."""
         for write in writes:
-            fields: dict[str, Any] = {"op": write.op, "key": write.key, "amount": write.amount}
-            if write.payload is not None:
-                fields["preview"] = write.payload.preview
-            name = "ChannelWritten" if write.space == "channel" else "MetadataWritten"
-            self.emit(name, task_id, attempt, encode_fields(fields), write.payload)
+            if write.space == "channel":
+                draft = channel_written(write.payload, op=write.op, key=write.key, amount=write.amount)
+            else:
+                draft = metadata_written(write.payload, op=write.op, key=write.key)
+            self.emit(draft, task_id, attempt)
 
     def commit(self) -> None:
         """Append what was emitted, durably, and let readers see it.

@@ -14,8 +14,8 @@ import msgspec
 
 from durable.context.effects import Write
 from durable.core.divergence import compare
-from durable.core.events import LOG_FORMAT, encode_fields
 from durable.core.policies import make_policy
+from durable.core.run_events import definition_changed, run_continued, run_created, run_resumed
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
 from durable.definition.blueprint import Blueprint
@@ -152,7 +152,7 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
         resumed = state.status == FAILED
         if resumed:
             _check_divergence(state, code, accept)
-            drive.journal.emit("RunResumed", data=encode_fields(asked))
+            drive.journal.emit(run_resumed(**asked))
             # Cancels that came too late, while the run was failing by itself: who resumes it wants it to go on.
             drive.journal.consume = [message.id for message in store.inbox(run_id) if message.kind == "cancel"]
             _follow(drive.journal, code, accept, asked)
@@ -257,17 +257,17 @@ def _driven(host: Host, drive: Drive) -> Ended:
 
 
 def _create(journal: Journal, code: Compiled, request: Request, writes: list[Write]) -> None:
-    fields = {
-        "format": LOG_FORMAT,
-        "workflow": code.definition.workflow,
-        "version": code.definition.version,
-        "file": code.file,
-        "start": request.start,
-        "input": writes_digest(writes),
-        "max_steps": request.max_steps,
-        "deadline": request.deadline,
-    }
-    journal.emit("RunCreated", data=encode_fields(fields), payload=encode_definition(code.definition))
+    created = run_created(
+        encode_definition(code.definition),
+        workflow=code.definition.workflow,
+        version=code.definition.version,
+        file=code.file,
+        start=request.start,
+        input=writes_digest(writes),
+        max_steps=request.max_steps,
+        deadline=request.deadline,
+    )
+    journal.emit(created)
     journal.emit_writes(writes, None)
 
 
@@ -277,7 +277,7 @@ def _continue(journal: Journal, lease: Lease, code: Compiled, asked: Asked, *, a
     _check_divergence(state, code, accept)
     found = _FOUND.get(state.status) or lease.took_over or "ended without a word"
     _follow(journal, code, accept, asked)
-    take_over(journal, {"owner": lease.owner, "found": found, **asked}, counted=lease.took_over == "died")
+    take_over(journal, run_continued(lease.owner, found, **asked), counted=lease.took_over == "died")
 
 
 def _check_divergence(state: RunState, code: Compiled, accept: bool) -> None:
@@ -299,8 +299,8 @@ def _follow(journal: Journal, code: Compiled, accept: bool, asked: Asked) -> Non
     found = compare(journal.state, code.definition)
     if found.any:
         changes = found.before + found.reported
-        fields = {"changes": changes[:50], "accepted": bool(found.before) and accept, **asked}
-        journal.emit("DefinitionChanged", data=encode_fields(fields), payload=encode_definition(code.definition))
+        definition, accepted = encode_definition(code.definition), bool(found.before) and accept
+        journal.emit(definition_changed(definition, changes=changes[:50], accepted=accepted, **asked))
 
 
 def _rejudge(drive: Drive, policy: Any, asked: Asked, *, resumed: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from durable.core.events import encode_fields
+from durable.core.data_events import members_added, tasks_scheduled
 from durable.core.expansion import Batch, Expansion
 from durable.core.specs import Fragment, Window
 from durable.core.transitions import RUNNING
@@ -51,17 +51,17 @@ def emit_window(journal: Journal, name: str, window: Window, *, cut: bool = Fals
         window: the items that they are made of.
         cut: whether it is the last one although there may be more items.
     """
-    fields = {
-        "count": window.count,
-        "keys": window.keys,
-        "digest": window.digest or None,
-        "last": True if window.last else None,
-        "expected": window.expected,
-        "cut": True if cut else None,
-        "sources": window.sources,
-    }
-    payload = Payload(*window.items) if window.items is not None else None
-    journal.emit("MembersAdded", name, 0, encode_fields(fields), payload)
+    added = members_added(
+        Payload(*window.items) if window.items is not None else None,
+        count=window.count,
+        keys=window.keys,
+        digest=window.digest,
+        last=window.last,
+        expected=window.expected,
+        cut=cut,
+        sources=window.sources,
+    )
+    journal.emit(added, name)
 
 
 def close_map(journal: Journal, group: int) -> None:
@@ -80,8 +80,7 @@ def emit_fragment(journal: Journal, name: str, number: int, fragment: Fragment) 
         fragment: what it scheduled.
     """
     fragment, found = split(fragment)
-    data = encode_fields({"count": len(fragment.tasks)})
-    journal.emit("TasksScheduled", name, number, data, encode_fragment(fragment))
+    journal.emit(tasks_scheduled(encode_fragment(fragment), count=len(fragment.tasks)), name, number)
     for group, several in found.items():
         for window in several:
             emit_window(journal, group, window)

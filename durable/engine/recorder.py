@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from durable.context.effects import Effects
+from durable.core.data_events import prompt_rendered, timer_fired, wait_expired
 from durable.core.durable_calls import TIMER, find
-from durable.core.events import encode_fields
 from durable.core.results import ErrorRecord
+from durable.core.run_events import run_cancelled, run_failed, run_succeeded
+from durable.core.task_events import (
+    task_failed,
+    task_interrupted,
+    task_iterated,
+    task_retry_scheduled,
+    task_succeeded,
+    task_suspended,
+    task_timed_out,
+)
 from durable.core.transitions import ENDED, PENDING, RUNNING
 from durable.definition.compile import Compiled
 from durable.engine.attempt import Attempt
@@ -69,8 +77,8 @@ class Recorder:
             self._returned(attempt, attempt.payload)
             return
         for prompt in context.prompts if context is not None else ():
-            data = encode_fields(msgspec.structs.asdict(prompt))
-            self._journal.emit("PromptRendered", attempt.task.task_id, attempt.number, data)
+            rendered = prompt_rendered(**msgspec.structs.asdict(prompt))
+            self._journal.emit(rendered, attempt.task.task_id, attempt.number)
         if error is None:
             self._succeeded(attempt)
         elif _suspends(error):
@@ -86,8 +94,7 @@ class Recorder:
 
     def _returned(self, attempt: Attempt, payload: Payload | None) -> None:
         """Record a success that brings nothing but its value, as most do."""
-        data = None if payload is None or payload.preview is None else encode_fields({"preview": payload.preview})
-        self._journal.emit("TaskSucceeded", attempt.task.task_id, attempt.number, data, payload, attempt.ended)
+        self._journal.emit(task_succeeded(payload), attempt.task.task_id, attempt.number, attempt.ended)
 
     def _succeeded(self, attempt: Attempt) -> None:
         effects, payload, name = attempt.effects, attempt.payload, attempt.task.task_id
@@ -102,11 +109,9 @@ class Recorder:
         if effects.again:
             self._iterated(attempt, effects.iteration)
             return
-        preview = payload.preview if payload is not None else None
-        data = encode_fields({"preview": preview, "taken": effects.taken})
-        self._journal.emit("TaskSucceeded", name, attempt.number, data, payload, attempt.ended)
+        self._journal.emit(task_succeeded(payload, taken=effects.taken), name, attempt.number, attempt.ended)
         if effects.terminates:
-            end_run(self._journal, "RunSucceeded", {"terminated": name}, effects.result, self._running.give_up)
+            end_run(self._journal, run_succeeded(effects.result, terminated=name), self._running.give_up)
 
     def _emit_effects(self, effects: Effects, attempt: Attempt) -> None:
         journal, name, number = self._journal, attempt.task.task_id, attempt.number
@@ -116,9 +121,8 @@ class Recorder:
             emit_fragment(journal, name, number, effects.fragment)
 
     def _iterated(self, attempt: Attempt, arguments: Payload | None) -> None:
-        preview = arguments.preview if arguments is not None else None
-        data = encode_fields({"iteration": attempt.iteration + 1, "preview": preview})
-        self._journal.emit("TaskIterated", attempt.task.task_id, attempt.number, data, arguments, attempt.ended)
+        iterated = task_iterated(arguments, iteration=attempt.iteration + 1)
+        self._journal.emit(iterated, attempt.task.task_id, attempt.number, attempt.ended)
 
     def _late_jump(self, effects: Effects) -> DefinitionError | None:
         """The error of an attempt that goes to a task which another branch has started meanwhile."""
@@ -133,25 +137,23 @@ class Recorder:
     def _suspended(self, attempt: Attempt) -> None:
         # What came after the body was unwound, and before this is recorded, must wake the task.
         waiting = dict.fromkeys([*attempt.waits, *self._journal.state.open_waits(attempt.node)])
-        data = encode_fields({"waiting": list(waiting)})
-        self._journal.emit("TaskSuspended", attempt.task.task_id, attempt.number, data)
+        self._journal.emit(task_suspended(list(waiting)), attempt.task.task_id, attempt.number)
 
     def cancel(self, attempt: Attempt) -> None:
         """Cancel the run as a body has asked, unless it has ended meanwhile."""
         if self._journal.state.status not in ENDED:
-            fields = {"actor": f"task {attempt.task.task_id}", "reason": attempt.cancels}
-            end_run(self._journal, "RunCancelled", fields, None, self._running.give_up)
+            cancelled = run_cancelled(actor=f"task {attempt.task.task_id}", reason=attempt.cancels)
+            end_run(self._journal, cancelled, self._running.give_up)
 
     def interrupted(self, attempt: Attempt) -> None:
         """Record that a graceful stop ended an attempt; that does not count against its task."""
-        data = encode_fields({"counted": False})
-        self._journal.emit("TaskInterrupted", attempt.task.task_id, attempt.number, data)
+        self._journal.emit(task_interrupted(counted=False), attempt.task.task_id, attempt.number)
 
     def _died(self, attempt: Attempt, error: WorkerDied) -> None:
         """Record that the process of a body died. It is tried again, unless that was its last attempt."""
         counted = error.counted and self.stopping is None  # whoever stops a driver may stop its workers too
-        data = encode_fields({"counted": counted, "reason": error.message})
-        self._journal.emit("TaskInterrupted", attempt.task.task_id, attempt.number, data)
+        interrupted = task_interrupted(counted=counted, reason=error.message)
+        self._journal.emit(interrupted, attempt.task.task_id, attempt.number)
         failed = poison(self._journal, attempt.node)
         if failed is not None and len(self.causes) < _CAUSES:
             failed.__cause__ = error
@@ -175,8 +177,7 @@ class Recorder:
         found = find(state.marks.get(node), mark)
         if found is None or not found.waits:
             return  # what it waited for came in the last moment
-        kind = "TimerFired" if found.kind == TIMER else "WaitExpired"
-        self._journal.emit(kind, name, number, encode_fields({"mark": mark}))
+        self._journal.emit(timer_fired(mark) if found.kind == TIMER else wait_expired(mark), name, number)
 
     def run_deadline_passed(self) -> None:
         """Fail the run: what still runs is out of time, what has not started does not start."""
@@ -184,7 +185,7 @@ class Recorder:
         error = DeadlineExceeded("the run was not done by its deadline", run_id=state.run_id)
         for node in list(self._running.attempts):
             self._out_of_time(node, error, "the run's deadline passed")
-        self._journal.emit("RunFailed", data=encode_fields({"error": record_error(error).line}))
+        self._journal.emit(run_failed(record_error(error).line))
 
     def _deadline_passed(self, node: int) -> None:
         state = self._journal.state
@@ -202,8 +203,8 @@ class Recorder:
         state = self._journal.state
         self._running.give_up(node, why)
         record = record_error(error)
-        data = encode_fields({"error": record.line})
-        self._journal.emit("TaskTimedOut", state.graph.ids[node], state.attempts[node], data, encode_error(record))
+        timed_out = task_timed_out(encode_error(record), error=record.line)
+        self._journal.emit(timed_out, state.graph.ids[node], state.attempts[node])
 
     def _attempt_timed_out(self, attempt: Attempt) -> None:
         self._running.give_up(attempt.node, "timed out")
@@ -236,17 +237,16 @@ class Recorder:
         """Record a failed or timed-out attempt: for good, or with another one to follow."""
         name = self._journal.state.graph.ids[node]
         record = record or record_error(error)
-        timed_out = isinstance(error, TaskTimedOut)
-        fields: dict[str, Any] = {"error": record.line}
+        details, line, timed_out = encode_error(record), record.line, isinstance(error, TaskTimedOut)
         due = self._next_attempt(node, error)
         if due is not None:
-            kind = "TaskRetryScheduled"
-            fields |= {"due": due, "cause": "timed_out" if timed_out else "failed"}
+            cause = "timed_out" if timed_out else "failed"
+            draft = task_retry_scheduled(details, error=line, due=due, cause=cause)
         else:
-            kind = "TaskTimedOut" if timed_out else "TaskFailed"
+            draft = task_timed_out(details, error=line) if timed_out else task_failed(details, error=line)
             if len(self.causes) < _CAUSES:
                 self.causes[node] = error
-        self._journal.emit(kind, name, number, encode_fields(fields), encode_error(record), time)
+        self._journal.emit(draft, name, number, time)
 
     def _next_attempt(self, node: int, error: BaseException) -> int | None:
         """When the task is tried again, microseconds since 1970; None when it is not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durable.core.events import encode_fields
+from durable.core.run_events import run_failed, run_succeeded, run_suspended
 from durable.core.state import RunState
 from durable.core.transitions import FAILED
 from durable.engine.journal import Journal
@@ -21,11 +21,11 @@ def finish(journal: Journal, *, out_of_steps: bool) -> None:
     failures = state.outermost_failures()
     if out_of_steps:
         error = StepLimitExceeded(f"the run started {state.steps} attempts, as many as max_steps allows")
-        journal.emit("RunFailed", data=encode_fields({"error": record_error(error).line}))
+        journal.emit(run_failed(record_error(error).line))
     elif failures:
-        journal.emit("RunFailed", data=encode_fields({"error": _why(state, failures)}))
+        journal.emit(run_failed(_why(state, failures)))
     else:
-        journal.emit("RunSucceeded")
+        journal.emit(run_succeeded())
     journal.commit()
 
 
@@ -36,7 +36,7 @@ def suspend(journal: Journal, due: int | None) -> None:
         journal: of the run.
         due: when the first timer is, microseconds since 1970.
     """
-    journal.emit("RunSuspended", data=encode_fields({"waiting": journal.state.waits(), "due": due}))
+    journal.emit(run_suspended(journal.state.waits(), due))
     journal.commit()
 
 

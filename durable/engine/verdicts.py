@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec.structs import replace
 
-from durable.core.events import encode_fields
 from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
 from durable.core.policies.counts import MemberCounts
+from durable.core.task_events import group_failed, group_retry_requested, group_succeeded
 from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
 from durable.engine.bulk_transitions import UNFINISHED, close_nodes, encode_refusal, reopen_member
@@ -110,7 +109,7 @@ class Verdicts:
     def _retry(self, group: int, name: str, verdict: Verdict) -> None:
         journal = self._journal
         journal.emit_writes(verdict.writes, name)
-        journal.emit("GroupRetryRequested", name, data=encode_fields({"members": verdict.retries}))
+        journal.emit(group_retry_requested(verdict.retries), name)
         graph = journal.state.graph
         expansion = graph.expansions.by_group.get(group)
         if expansion is not None:
@@ -123,17 +122,13 @@ class Verdicts:
 
     def _record(self, group: int, name: str, verdict: Verdict, policy: GroupExecutionPolicy) -> None:
         asked = self._journal.state.rejudged.get(group, {})
-        fields: dict[str, Any] = {
-            "policy": policy.describe(),
-            "actor": asked.get("actor"),
-            "reason": asked.get("reason"),
-        }
+        said = {"policy": policy.describe(), "actor": asked.get("actor"), "reason": asked.get("reason")}
         if verdict.passed:
             self._journal.emit_writes(verdict.writes, name)
             if verdict.fragment is not None:
                 emit_fragment(self._journal, name, 0, verdict.fragment)
-            self._journal.emit("GroupSucceeded", name, data=encode_fields({**fields, "taken": verdict.taken}))
+            self._journal.emit(group_succeeded(**said, taken=verdict.taken), name)
             return
         refusal = verdict.refusal or Refusal(f"group {name!r} failed")
-        fields["error"] = " ".join(refusal.message.split())[:200]
-        self._journal.emit("GroupFailed", name, 0, encode_fields(fields), encode_refusal(refusal))
+        error = " ".join(refusal.message.split())[:200]
+        self._journal.emit(group_failed(encode_refusal(refusal), **said, error=error), name)

@@ -17,9 +17,11 @@ from operator import itemgetter
 import msgspec
 
 from durable.core.digest import verified
-from durable.core.events import Event, encode_fields
+from durable.core.events import Draft, Event
 from durable.core.forking import Selection, Survey, kept, new_question_id, open_questions, renumbered
+from durable.core.run_events import run_continued, run_forked, run_resumed, run_suspended
 from durable.core.state import RunState
+from durable.core.task_events import group_reopened, task_reopened
 from durable.core.transitions import FAILED, RUNNING
 from durable.engine.journal import Journal
 from durable.engine.lease import leased
@@ -27,7 +29,6 @@ from durable.engine.load import read_graph
 from durable.engine.run_view import RunView
 from durable.errors import RunConflict, RunNotFound
 from durable.store import RUN_ID_LENGTH, Lease, RunInfo, Store, check_run_id
-from durable.values.payloads import Payload
 
 BATCH_EVENTS = 4000
 BATCH_BYTES = 16 * 1024 * 1024
@@ -36,6 +37,8 @@ BATCH_BYTES = 16 * 1024 * 1024
 _NUMBER = re.compile("[0-9]{1,18}")
 
 _log = logging.getLogger("durable")
+
+_FORKED = "the run was forked"
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -95,10 +98,9 @@ def fork_run(
     graph = survey.state.graph
     tasks = [from_tasks] if isinstance(from_tasks, str) else from_tasks
     again = list(dict.fromkeys(graph.ids[graph.number(task)] for task in tasks))
-    fields = {"run": run_id, "seq": until, "from": again or None, "actor": actor, "reason": reason}
     with leased(store, name, "fork") as lease:
         _refuse_taken(store, name)
-        _copy(store, lease, survey, again, fields)
+        _copy(store, lease, survey, again, {"actor": actor, "reason": reason})
     _log.info("run %s is a fork of run %s at seq %d", name, run_id, until)
     return name
 
@@ -180,7 +182,7 @@ def _surveyed(store: Store, run_id: str, until: int) -> Survey:
     return survey
 
 
-def _copy(store: Store, lease: Lease, survey: Survey, again: list[str], fields: dict[str, object]) -> None:
+def _copy(store: Store, lease: Lease, survey: Survey, again: list[str], asked: dict[str, str | None]) -> None:
     """Write the new run's log: what is kept, then what a fork adds."""
     was = survey.state
     selection = Selection(survey, again)
@@ -193,19 +195,18 @@ def _copy(store: Store, lease: Lease, survey: Survey, again: list[str], fields: 
     for event in kept(_past(store, was.run_id, was.seq), selection, renamed):
         if len(journal.batch) >= BATCH_EVENTS or size >= BATCH_BYTES:
             size = _pause(journal, was, size)
-        payload = Payload(event.encoding, event.payload or b"") if event.encoding is not None else None
         if state.seq + 1 - event.seq != moved[-1][1]:
             moved.append((event.seq, state.seq + 1 - event.seq))
         if moved[1:]:
             event = renumbered(event, lambda seq: seq + moved[bisect_right(moved, seq, key=itemgetter(0)) - 1][1])
-        journal.emit(event.type, event.task_id, event.attempt, event.data, payload, event.time)
+        draft = Draft(event.type, event.data, event.encoding, event.payload)
+        journal.emit(draft, event.task_id, event.attempt, event.time)
         size += len(event.payload or b"") + len(event.data or "")
     if state.status == FAILED:
-        journal.emit("RunResumed", data=encode_fields({name: fields[name] for name in ("actor", "reason")}))
-        data = encode_fields({"reason": "the run was forked"})
-        for kind, name in selection.reopened():
-            journal.emit(kind, name, data=data)
-    journal.emit("RunForked", data=encode_fields(fields))
+        journal.emit(run_resumed(**asked))
+        for is_group, name in selection.reopened():
+            journal.emit(group_reopened(reason=_FORKED) if is_group else task_reopened(_FORKED), name)
+    journal.emit(run_forked(was.run_id, was.seq, again, **asked))
     journal.commit()
 
 
@@ -214,11 +215,10 @@ def _pause(journal: Journal, was: RunState, size: int) -> int:
     state = journal.state
     if state.status != RUNNING:
         return size
-    data = encode_fields({"waiting": [f"the rest of the copy of run {was.run_id}"]})
-    journal.emit("RunSuspended", data=data, time=state.time)
+    journal.emit(run_suspended([f"the rest of the copy of run {was.run_id}"]), time=state.time)
     journal.commit()
     journal.store.renew(journal.lease)
-    journal.emit("RunContinued", data=encode_fields({"owner": journal.lease.owner, "found": "copied"}), time=state.time)
+    journal.emit(run_continued(journal.lease.owner, "copied"), time=state.time)
     return 0
 
 

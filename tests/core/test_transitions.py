@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from durable.core.events import EVENTS, LOG_FORMAT, Event, encode_fields
+from durable.core.catalogue import EVENTS
+from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
 from durable.core.graph import Definition, Graph, GroupSpec
 from durable.core.state import RunState

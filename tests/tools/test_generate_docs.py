@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from durable.core.events import EVENTS
+from durable.core.catalogue import EVENTS
 from durable.core.transitions import STATUSES, TABLES
 from tools import generate_docs
 

@@ -24,7 +24,7 @@ _VALUES = frozenset({"TaskSucceeded", "ChannelWritten", "MetadataWritten"})
 def _known(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     from difflib import get_close_matches
 
-    from durable.core.events import EVENTS
+    from durable.core.catalogue import EVENTS
 
     for value in values:
         if value not in EVENTS:
