@@ -14,6 +14,7 @@ from tests.conftest import Died
 from tests.engine.reading import count, fields, statuses, trail
 from tests.engine.single import single
 
+HOUR = 3600
 WAIT = 20.0
 
 
@@ -190,9 +191,6 @@ def test_a_groups_time_counts_over_crashes_but_not_between_drives(
     assert found["one"] == "succeeded"
     assert found["last"] == "timed_out"
     assert count(run, "RunContinued") == 1
-
-
-HOUR = 3600
 
 
 def test_a_timeout_does_not_count_the_time_in_which_the_task_was_suspended(store: Store, clock: FakeClock) -> None:
