@@ -14,7 +14,7 @@ import pytest
 from durable import PayloadError, PayloadRefused, task
 from durable.payloads import decode
 from durable.remote import Answer, pack_call, read_answer, run_call
-from tests.engine import elsewhere_bodies as bodies
+from tests.engine import process_bodies as bodies
 
 
 def called(which: Any, *first: Any, **named: Any) -> Answer:
