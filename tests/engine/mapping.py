@@ -41,6 +41,10 @@ def mapped(items: Any, store: Any = None, key: Any = None, **settings: Any) -> W
     return wf
 
 
+def squares(*numbers: int) -> dict[str, int]:
+    return {str(place): n * n for place, n in enumerate(numbers)}
+
+
 def alone(items: Any, store: Any = None, key: Any = None, **settings: Any) -> Workflow:
     """A workflow of one map of ``square``."""
     with workflow("w", store=store) as wf:
