@@ -22,10 +22,6 @@ def _nothing_has_run() -> None:
     BROKEN.clear()
 
 
-def squares(*numbers: int) -> dict[str, int]:
-    return {str(place): n * n for place, n in enumerate(numbers)}
-
-
 class Numbers:
     """Can be gone over again and again, is no list."""
 

@@ -10,7 +10,7 @@ import pytest
 from durable import Store, TaskExecutionContext, open_run, task, workflow
 from durable.engine.recover import load
 from tests.core.machine import facts
-from tests.engine.mapping import BROKEN, RAN, alone, squares
+from tests.engine.mapping import BROKEN, RAN, alone, square, squares
 
 
 @pytest.fixture(autouse=True)
