@@ -1,54 +1,30 @@
-"""Whole runs that ask people: suspended, answered while nothing runs, gone on with."""
+"""A run that asks is suspended, answered while nothing runs, and gone on with; no question is asked twice."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from durable import (
     DefinitionError,
-    ParallelGroupError,
-    Run,
     RunSuspended,
     Store,
     TaskExecutionContext,
     TaskFailed,
-    Workflow,
     open_run,
-    open_store,
     parallel,
     task,
     workflow,
 )
 from durable.errors import FeedbackRefused
-from durable.human import FeedbackManager, FeedbackResponse, open_requests, send_answer
-from durable.testing import FakeClock
+from durable.human import FeedbackManager, open_requests, send_answer
 from tests.conftest import Died, MortalStore
 from tests.engine.reading import count, fields, trail
-
-FORM = {"properties": {"amount": {"type": "integer"}}, "required": ["amount"]}
-
-
-def asks(run: Run) -> list[str]:
-    """Ids of the run's open questions."""
-    return [item.request_id for item in open_requests(run.load_state(), run.store)]
-
-
-def single(body: Callable[..., Any]) -> Workflow:
-    """A workflow of one task, ``ask``."""
-    with workflow("asking") as wf:
-        wf.add(task(id="ask")(body))
-    return wf
-
-
-def yes_or_no(ctx: TaskExecutionContext) -> Any:
-    """A body that asks, and returns the answer."""
-    return ctx.request_feedback("?", timeout=0).value
+from tests.human.asking import FORM, asks, single, yes_or_no
 
 
 def test_a_run_waits_for_its_answer_without_a_process(store: Store) -> None:
@@ -93,106 +69,6 @@ def test_a_resume_without_an_answer_waits_on_and_asks_nothing_again(store: Store
     assert run.resume().result() is True
 
 
-def test_two_questions_of_one_task_get_their_own_answers(store: Store) -> None:
-    def ask(ctx: TaskExecutionContext) -> list[Any]:
-        first = ctx.request_feedback("a?", feedback_type="text", timeout=0)
-        second = ctx.request_feedback("b?", feedback_type="text", timeout=0)
-        return [first.value, second.value]
-
-    run = single(ask).start(run_id="r", store=store)
-    assert asks(run) == ["ask#0"]
-    run.answer("ask#0", "first")
-    assert run.resume().status == "suspended"
-    assert asks(run) == ["ask#1"]
-    assert not run.answer("ask#0", "first")  # a late repeat of the first answer is none to the second question
-    run.answer("ask#1", "second")
-    assert run.resume().result() == ["first", "second"]
-    assert count(run, "FeedbackRequested") == 2
-
-
-def test_two_questions_at_once_of_a_coroutine_never_mix(store: Store) -> None:
-    async def ask(ctx: TaskExecutionContext) -> list[Any]:
-        manager = FeedbackManager()
-        first = manager.request_feedback("a", "text", timeout=0)
-        second = manager.request_feedback("b", "text", timeout=0, execution_context=ctx)
-        return [answer.value for answer in await asyncio.gather(first, second)]
-
-    run = single(ask).start(run_id="r", store=store)
-    assert (run.status, asks(run)) == ("suspended", ["a", "b"])
-    run.answer("b", "for b")
-    assert run.resume().status == "suspended"
-    assert asks(run) == ["a"]
-    run.answer("a", "for a")
-    assert run.resume().result() == ["for a", "for b"]
-    assert count(run, "FeedbackRequested") == 2
-
-
-def members(count: int) -> Workflow:
-    @task
-    def ask(ctx: TaskExecutionContext, n: int) -> str:
-        answer: FeedbackResponse = ctx.request_feedback(f"{n}?", feedback_type="text", timeout=0)
-        return f"{n}: {answer.value}"
-
-    @task
-    def after(group: dict[str, str]) -> list[str]:
-        return sorted(group.values())
-
-    with workflow("members") as wf:
-        parallel([ask(task_id=f"m{n}", n=n) for n in range(count)], name="group") >> after
-    return wf
-
-
-def test_members_that_wait_at_once_never_mix(store: Store) -> None:
-    wf = members(3)
-    run = wf.start(run_id="r", store=store)
-    assert run.status == "suspended"
-    assert sorted(asks(run)) == ["m0#0", "m1#0", "m2#0"]
-    for n in (2, 0, 1):
-        send_answer(store, "r", f"m{n}#0", f"answer {n}")
-    assert run.resume().result() == ["0: answer 0", "1: answer 1", "2: answer 2"]
-    assert count(run, "FeedbackRequested") == 3
-
-
-def test_a_strict_group_with_an_unanswered_member_is_neither_success_nor_failure(store: Store) -> None:
-    run = members(2).start(run_id="r", store=store)
-    send_answer(store, "r", "m1#0", "here")
-    run.resume()
-    state = run.load_state()
-    assert (run.status, state.node_status("group")) == ("suspended", "running")
-    assert (state.node_status("m0"), state.node_status("m1"), state.node_status("after")) == (
-        "suspended",
-        "succeeded",
-        "pending",
-    )
-    assert trail(run, "GroupSucceeded", "GroupFailed") == []
-    assert list(run.task_results("group")) == ["m0", "m1"]
-    with pytest.raises(RunSuspended):
-        run.result()
-    send_answer(store, "r", "m0#0", "too")
-    assert run.resume().result() == ["0: too", "1: here"]
-    assert count(run, "GroupSucceeded") == 1
-
-
-def test_a_group_that_failed_for_certain_closes_the_questions_of_its_members(store: Store) -> None:
-    @task
-    def ask(ctx: TaskExecutionContext) -> Any:
-        return ctx.request_feedback("?", timeout=30).value
-
-    @task
-    def bad() -> None:
-        raise ValueError("no")
-
-    with workflow("fails") as wf:
-        wf.add(parallel(ask, bad, name="group").with_execution(fail_fast=True))
-    run = wf.start(run_id="r", store=store)
-    assert run.status == "failed"
-    with pytest.raises(ParallelGroupError):
-        run.result()
-    if run.load_state().requests:
-        with pytest.raises(FeedbackRefused, match="the run has ended: failed"):
-            send_answer(store, "r", "ask#0", True)
-
-
 def test_a_wrong_form_is_refused_and_the_question_stays(store: Store) -> None:
     def ask(ctx: TaskExecutionContext) -> int:
         answer = ctx.request_feedback("How much?", request_id="form", form_schema=FORM, timeout=0, channel_key="form")
@@ -205,50 +81,6 @@ def test_a_wrong_form_is_refused_and_the_question_stays(store: Store) -> None:
     assert asks(run) == ["form"]
     assert run.answer("form", {"amount": 10})
     assert run.resume().result() == 20
-
-
-def test_a_question_expires(store: Store, clock: FakeClock) -> None:
-    def ask(ctx: TaskExecutionContext) -> str:
-        answer = ctx.request_feedback("?", timeout=0, expires_in=3600, request_id="q")
-        return f"{answer.expired} {answer.approved}"
-
-    run = single(ask).start(run_id="r", store=store)
-    assert run.status == "suspended"
-    assert run.info.due is not None
-    clock.advance(3601)
-    with pytest.raises(FeedbackRefused, match="it expired at"):
-        run.answer("q", True)
-    assert run.resume().result() == "True False"
-    with pytest.raises(FeedbackRefused, match="it expired at"):
-        run.answer("q", True)
-
-
-def test_an_answer_in_time_counts_although_the_run_goes_on_too_late(store: Store, clock: FakeClock) -> None:
-    def ask(ctx: TaskExecutionContext) -> Any:
-        return ctx.request_feedback("?", timeout=0, expires_in=3600, request_id="q").value
-
-    run = single(ask).start(run_id="r", store=store)
-    clock.advance(3599)
-    run.answer("q", True)
-    clock.advance(100_000)
-    assert run.resume().result() is True
-
-
-def test_an_answer_that_was_taken_just_in_time_counts_while_the_run_is_driven(store: Store) -> None:
-    @task
-    def ask(ctx: TaskExecutionContext) -> Any:
-        return ctx.request_feedback("?", timeout=30, expires_in=10, request_id="q").value
-
-    @task
-    def answer() -> bool:
-        manager = FeedbackManager(store)
-        while not manager.list_pending():
-            time.sleep(0.001)
-        return manager.provide_feedback("q", approved=True)
-
-    with workflow("just") as wf:
-        wf.add(parallel(ask, answer, name="group"))
-    assert wf.execute(store=store) == {"ask": True, "answer": True}
 
 
 def test_answers_reach_the_channel_with_their_event(store: Store) -> None:
@@ -291,13 +123,6 @@ def test_a_question_is_not_asked_again_wherever_the_process_is_killed(process: C
     assert deaths >= 20
 
 
-@pytest.fixture
-def real() -> Iterator[Store]:
-    """A store on the real clock, for bodies that are held while somebody answers."""
-    with open_store("memory://") as opened:
-        yield opened
-
-
 def test_an_answer_that_comes_soon_needs_no_suspension(real: Store) -> None:
     @task
     def ask(ctx: TaskExecutionContext, n: int) -> Any:
@@ -337,19 +162,6 @@ def test_a_task_that_goes_round_asks_anew(store: Store) -> None:
     assert not run.answer("again", True)
     run.answer("again#2", False)
     assert run.resume().result() == "2"
-
-
-def test_two_tasks_cannot_ask_under_one_id(store: Store) -> None:
-    @task
-    def ask(ctx: TaskExecutionContext, n: int) -> Any:
-        return ctx.request_feedback(f"{n}?", request_id="same", timeout=0).value
-
-    with workflow("clash") as wf:
-        ask(task_id="one", n=1) >> ask(task_id="two", n=2)
-    run = wf.start(run_id="r", store=store)
-    run.answer("same", True)
-    with pytest.raises(TaskFailed, match="'same' was requested by task 'one' already"):
-        run.resume().result()
 
 
 def test_a_question_that_cannot_be_asked_fails_its_task(store: Store) -> None:
