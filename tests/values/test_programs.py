@@ -1,4 +1,4 @@
-"""Programs: a user's file is loaded once, under a name that shadows nothing, and leaves nothing behind when it fails."""
+"""Programs: a user's file is loaded once, under a name that shadows nothing; when it fails, nothing is left behind."""
 
 from __future__ import annotations
 
