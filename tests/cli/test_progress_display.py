@@ -186,7 +186,7 @@ def shown(here: Here) -> str:
     return here("show", "r").stdout
 
 
-def test_words() -> None:
+def test_figures_are_told_in_words() -> None:
     assert [ago(seconds * 1_000_000) for seconds in (0, 1, 59, 60, 7_200, 200_000)] == [
         "just now", "1 second ago", "59 seconds ago", "1 minute ago", "2 hours ago", "2 days ago"
     ]  # fmt: skip

@@ -24,7 +24,7 @@ def test_it_finds_what_a_dict_finds(parts: list[list[str]], others: list[str]) -
         assert table.find(key) == expected.get(key, -1)
 
 
-def test_many_keys() -> None:
+def test_many_keys_are_found_through_enlargements() -> None:
     """Through many enlargements."""
     table = KeyTable()
     for begin in range(0, 20_000, 1000):

@@ -252,7 +252,7 @@ def test_lines_come_less_often_while_nothing_gets_done(clock: FakeClock) -> None
 # As words.
 
 
-def test_words() -> None:
+def test_figures_are_told_in_words() -> None:
     assert [per_second(rate) for rate in (12_345.6, 41.2, 2.54, 0.2, 0.0008)] == [
         "12,346/s",
         "41/s",
