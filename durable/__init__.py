@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # type checkers know the name; importing typing would cos
 if TYPE_CHECKING:
     from typing import Any
 
-    from durable.checkpoints import CheckpointManager, CheckpointRef
+    from durable.runs.checkpoints import CheckpointManager, CheckpointRef
     from durable.clock import Clock, SystemClock
     from durable.context import Channel, TaskExecutionContext, current_context
     from durable.core.events import Event
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from durable.core.progress import Progress
     from durable.core.results import ErrorRecord, TaskResult
     from durable.core.retry import RetryPolicy
-    from durable.definition.classes import Edge, WorkflowDefinition
+    from durable.definition.workflow_definition import Edge, WorkflowDefinition
     from durable.definition.expressions import Chain, chain
     from durable.definition.groups import CoordinationBackend, ParallelGroup, RaceGroup, parallel
     from durable.definition.maps import MapGroup
     from durable.definition.registry import WorkflowRegistry
     from durable.definition.steps import BaseHumanStep, BaseMachineStep
     from durable.definition.task import Task, task
-    from durable.engine.members import MapValues
+    from durable.engine.map_results import MapValues
     from durable.errors import (
         AttemptEnded,
         ChannelError,
@@ -88,19 +88,19 @@ if TYPE_CHECKING:
         WorkerUnavailable,
     )
     from durable.human import FeedbackManager, FeedbackRequest, FeedbackResponse, FeedbackType, OpenRequest
-    from durable.local_engine import LocalExecutionEngine
+    from durable.runs.local_engine import LocalExecutionEngine
     from durable.prompts import Prompt, PromptError, PromptNotFound, YAMLPromptManager
-    from durable.pruning import PrunedRun, Pruning, prune
-    from durable.run import Run, list_runs, open_run
+    from durable.runs.pruning import PrunedRun, Pruning, prune
+    from durable.runs.start import Run, list_runs, open_run
     from durable.store import RunInfo, Store, open_store
-    from durable.workflows import Workflow, workflow
+    from durable.runs.workflow import Workflow, workflow
 
 _HOMES = {
-    "durable.local_engine": ("LocalExecutionEngine",),
+    "durable.runs.local_engine": ("LocalExecutionEngine",),
     "durable.definition.registry": ("WorkflowRegistry",),
     "durable.definition.steps": ("BaseHumanStep", "BaseMachineStep",),
-    "durable.definition.classes": ("Edge", "WorkflowDefinition",),
-    "durable.checkpoints": ("CheckpointManager", "CheckpointRef",),
+    "durable.definition.workflow_definition": ("Edge", "WorkflowDefinition",),
+    "durable.runs.checkpoints": ("CheckpointManager", "CheckpointRef",),
     "durable.human": ("FeedbackManager", "FeedbackRequest", "FeedbackResponse", "FeedbackType", "OpenRequest",),
     "durable.clock": ("Clock", "SystemClock"),
     "durable.context": ("Channel", "TaskExecutionContext", "current_context"),
@@ -118,8 +118,8 @@ _HOMES = {
     "durable.definition.groups": ("CoordinationBackend", "ParallelGroup", "RaceGroup", "parallel"),
     "durable.definition.maps": ("MapGroup",),
     "durable.definition.task": ("Task", "task"),
-    "durable.engine.members": ("MapValues",),
-    "durable.workflows": ("Workflow", "workflow"),
+    "durable.engine.map_results": ("MapValues",),
+    "durable.runs.workflow": ("Workflow", "workflow"),
     "durable.errors": (
         "AttemptEnded", "ChannelError", "CycleLimitExceeded", "DeadlineExceeded", "DefinitionError",
         "DivergenceError", "DuplicateKey", "DurableError", "FeedbackRefused", "ForeignStore", "IllegalTransition",
@@ -131,8 +131,8 @@ _HOMES = {
         "WorkerDied", "WorkerUnavailable",
     ),
     "durable.prompts": ("Prompt", "PromptError", "PromptNotFound", "YAMLPromptManager"),
-    "durable.pruning": ("PrunedRun", "Pruning", "prune"),
-    "durable.run": ("Run", "list_runs", "open_run"),
+    "durable.runs.pruning": ("PrunedRun", "Pruning", "prune"),
+    "durable.runs.start": ("Run", "list_runs", "open_run"),
     "durable.store": ("RunInfo", "Store", "open_store"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 
 from durable import FeedbackRefused, TaskExecutionContext, parallel
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.registry import WorkflowRegistry
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
-from durable.local_engine import LocalExecutionEngine
+from durable.runs.local_engine import LocalExecutionEngine
 
 PARTIES = ("legal", "finance", "security")
 

@@ -9,10 +9,10 @@ import asyncio
 from typing import Any
 
 from durable import TaskExecutionContext
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.registry import WorkflowRegistry
 from durable.definition.steps import BaseMachineStep
-from durable.local_engine import LocalExecutionEngine
+from durable.runs.local_engine import LocalExecutionEngine
 
 
 class Receive(BaseMachineStep):

@@ -60,7 +60,7 @@ class AtOnce:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let members run one after another on the driver, so that their completions arrive in one batch."""
-    monkeypatch.setattr("durable.host.ThreadExecutor", AtOnce)
+    monkeypatch.setattr("durable.runs.host.ThreadExecutor", AtOnce)
 
 
 class Died(BaseException):

@@ -98,9 +98,9 @@ def test_what_defines_a_workflow_brings_no_engine(tmp_path: Path) -> None:
     found = imported(NAMES, tmp_path)
     assert foreign(found) <= DEFINING
     assert own(found) <= {
-        "durable", "durable._version", "durable.core", "durable.definition", "durable.errors", "durable.workflows"
+        "durable", "durable._version", "durable.core", "durable.definition", "durable.errors", "durable.runs.workflow"
     }  # fmt: skip
-    assert not found & {"durable.definition.compile", "durable.definition.recipes", "durable.core.decide"}
+    assert not found & {"durable.definition.compile", "durable.definition.scheduling", "durable.core.decide"}
 
 
 def test_a_chain_of_json_values_in_sqlite_brings_what_it_needs(tmp_path: Path) -> None:
@@ -110,14 +110,14 @@ def test_a_chain_of_json_values_in_sqlite_brings_what_it_needs(tmp_path: Path) -
     assert foreign(found) <= RUNNING
     assert own(found) <= {
         "durable", "durable._version", "durable.clock", "durable.context", "durable.core", "durable.definition",
-        "durable.engine", "durable.errors", "durable.executor", "durable.executors", "durable.failures",
-        "durable.handle", "durable.host", "durable.messages", "durable.payloads", "durable.run",
-        "durable.scripts", "durable.store", "durable.values", "durable.workflows", "durable_sqlite",
+        "durable.engine", "durable.errors", "durable.executor", "durable.executors", "durable.values.failures",
+        "durable.runs.handle", "durable.runs.host", "durable.engine.messages", "durable.values.payloads", "durable.runs.start",
+        "durable.values.programs", "durable.store", "durable.values", "durable.runs.workflow", "durable_sqlite",
         *(name for name in own(found) if name.startswith("durable_sqlite.")),
     }  # fmt: skip
     assert not found & {
-        "durable.core.forking", "durable.core.plan", "durable.definition.classes", "durable.definition.inspection",
-        "durable.definition.loading", "durable.definition.mermaid", "durable.executors.loop", "durable.values.pickles",
+        "durable.core.forking", "durable.core.plan", "durable.definition.workflow_definition", "durable.definition.static_divergence",
+        "durable.definition.loading", "durable.definition.mermaid", "durable.executors.event_loop", "durable.values.pickles",
         "durable.values.references",
     }  # fmt: skip
 

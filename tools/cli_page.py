@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import click
 
-from durable.cli import exits, main
+from durable.cli import exit_codes, main
 
 Rows = Callable[[Sequence[str], Iterable[Sequence[str]]], list[str]]
 
@@ -25,7 +25,7 @@ def contents(rows: Rows) -> Iterator[str]:
             ([f"[{name}](#durable-{name})", command.get_short_help_str(200)] for name, command in _all(ctx)),
         )
         yield from ["", "## Exit codes", ""]
-        yield from rows(["code", "meaning"], ([f"{code}", meaning] for code, meaning in exits.MEANINGS.items()))
+        yield from rows(["code", "meaning"], ([f"{code}", meaning] for code, meaning in exit_codes.MEANINGS.items()))
         yield ""
         for name, command in _all(ctx):
             yield from [f"## durable {name}", ""]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from durable.cli.render import coloured, note, print_json, printable
 from durable.errors import DurableError
 
@@ -85,7 +85,7 @@ def exit_code(error: BaseException) -> int:
     """Return the exit code that any error of a command leads to."""
     if isinstance(error, click.ClickException):
         return error.exit_code
-    return exits.USAGE if isinstance(error, ImportFailed) else exits.code_of(error)
+    return exit_codes.USAGE if isinstance(error, ImportFailed) else exit_codes.code_of(error)
 
 
 def report(error: BaseException, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from durable._version import __version__
-from durable.cli import exits
+from durable.cli import exit_codes
 
 COMMANDS = (
     "run", "resume", "runs", "show", "log", "plan", "waiting", "answer", "signal", "fork", "verify", "prune",
@@ -44,7 +44,7 @@ class Commands(click.Group):
         try:
             code = super().invoke(ctx)
         except KeyboardInterrupt:
-            code = exits.SIGINT
+            code = exit_codes.SIGINT
         except (DurableError, ImportFailed) as error:
             code = report(error, as_json)
         except click.ClickException as error:
@@ -58,7 +58,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"\b\n{exits.table()}\n\nEvery command has its own help and examples: durable run --help",
+    epilog=f"\b\n{exit_codes.table()}\n\nEvery command has its own help and examples: durable run --help",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="durable", message="%(prog)s %(version)s")
 def main() -> None:

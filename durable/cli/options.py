@@ -48,7 +48,7 @@ file_option = click.option(
 
 
 def _start_logging(_ctx: click.Context, _option: click.Parameter, value: int) -> None:
-    from durable.cli.logs import start_logging
+    from durable.cli.logging_setup import start_logging
 
     start_logging(value)
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from durable.engine.members import MapValues
-from durable.payloads import decode_raw, encode, preview_of
+from durable.engine.map_results import MapValues
+from durable.values.payloads import decode_raw, encode, preview_of
 
 if TYPE_CHECKING:
-    from durable.run import Run
+    from durable.runs.start import Run
 
 MOST = 10_000
 """Values of maps that a JSON document holds at most."""

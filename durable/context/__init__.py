@@ -7,11 +7,11 @@ cursors, timers, signals and questions are recorded at once. After the attempt e
 
 from __future__ import annotations
 
-from durable.context.attempt import TaskExecutionContext
+from durable.context.task_context import TaskExecutionContext
 from durable.context.channel import Channel
 from durable.context.current import CURRENT, current_context
 from durable.context.metadata import Metadata
-from durable.context.staged import Effects, Write, check_key
+from durable.context.effects import Effects, Write, check_key
 
 __all__ = [
     "CURRENT", "Channel", "Effects", "Metadata", "TaskExecutionContext", "Write", "check_key", "current_context",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from durable.context.staged import Write, check_key
+from durable.context.effects import Write, check_key
 from durable.core import channel
 from durable.errors import ChannelError
-from durable.payloads import Payload, decode, encode
+from durable.values.payloads import Payload, decode, encode
 
 if TYPE_CHECKING:
-    from durable.context.attempt import TaskExecutionContext
+    from durable.context.task_context import TaskExecutionContext
 
 
 class Channel:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from durable.context.attempt import TaskExecutionContext
+    from durable.context.task_context import TaskExecutionContext
 
 CURRENT: ContextVar[Callable[[], TaskExecutionContext] | None] = ContextVar("durable_current_context", default=None)
 """Gives the context of the attempt that runs here; most bodies never ask for it."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from durable.context.staged import Write, check_key
-from durable.payloads import Payload, encode
+from durable.context.effects import Write, check_key
+from durable.values.payloads import Payload, encode
 
 if TYPE_CHECKING:
-    from durable.context.scope import Numbering
-    from durable.engine.view import RunView
+    from durable.context.call_numbering import Numbering
+    from durable.engine.run_view import RunView
 
 
 class Metadata(MutableMapping[str, Any]):

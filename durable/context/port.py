@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
-from durable.payloads import Payload
+from durable.values.payloads import Payload
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -10,17 +10,17 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from durable.context.metadata import Metadata
-from durable.context.scope import Numbering
-from durable.context.staged import Effects, Prompt, Write
+from durable.context.call_numbering import Numbering
+from durable.context.effects import Effects, Prompt, Write
 from durable.errors import AttemptEnded, CycleLimitExceeded, DefinitionError
 
 if TYPE_CHECKING:
-    from durable.context.carry import Carry
+    from durable.context.cursor_effects import Carry
     from durable.context.port import Port
     from durable.core.specs import Fragment
-    from durable.definition.recipes import Scheduling
+    from durable.definition.scheduling import Scheduling
     from durable.engine.attempt import Attempt
-    from durable.engine.view import RunView
+    from durable.engine.run_view import RunView
 
 
 class Staging:
@@ -57,7 +57,7 @@ class Staging:
         self.prompts: list[Prompt] = []
         self._carry: Carry | None = None
         if attempt.carried:
-            from durable.context.carry import Carry
+            from durable.context.cursor_effects import Carry
 
             self._carry = Carry(self, attempt.carried)
 
@@ -114,7 +114,7 @@ class Staging:
     def carry(self) -> Carry:
         """What iterations of tracked loops stage."""
         if self._carry is None:
-            from durable.context.carry import Carry
+            from durable.context.cursor_effects import Carry
 
             self._carry = Carry(self)
         return self._carry
@@ -148,7 +148,7 @@ class Staging:
     def schedule(self) -> Scheduling:
         """What the attempt schedules, made when it is first asked for."""
         if self.scheduling is None:
-            from durable.definition.recipes import Scheduling
+            from durable.definition.scheduling import Scheduling
 
             index = self.view.state.index
             self.scheduling = Scheduling(self.task_id, index.__contains__)

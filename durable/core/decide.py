@@ -22,7 +22,7 @@ from durable.core.decision import Decision
 from durable.core.events import Event
 from durable.core.expansion import Expansion
 from durable.core.graph import Graph
-from durable.core.lanes import STARTABLE, Lanes
+from durable.core.slots import STARTABLE, Lanes
 from durable.core.state import RunState
 from durable.core.timers import Timers
 from durable.core.transitions import (

@@ -32,7 +32,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
         task_id: the task or group it is about; None for the run itself.
         attempt: the attempt it is about, from 1; 0 where that has no meaning.
         data: the type's own fields as the text of a JSON object; None when it has none.
-        encoding: how ``payload`` is encoded (see ``durable.payloads``); None without one.
+        encoding: how ``payload`` is encoded (see ``durable.values.payloads``); None without one.
         payload: the encoded value; None without one.
     """
 

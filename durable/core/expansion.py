@@ -15,7 +15,7 @@ from typing import overload
 
 import msgspec
 
-from durable.core.keys import KeyTable
+from durable.core.key_table import KeyTable
 
 _POSITION = re.compile("0|[1-9][0-9]{0,18}")
 

@@ -7,9 +7,9 @@ from typing import NoReturn
 
 from durable.core import channel
 from durable.core.events import LOG_FORMAT, Event
-from durable.core.fold_growth import definition_changed, members_added, tasks_scheduled
-from durable.core.fold_marks import FOLDS as MARK_FOLDS
-from durable.core.fold_marks import forget
+from durable.core.fold_scheduling import definition_changed, members_added, tasks_scheduled
+from durable.core.fold_calls import FOLDS as MARK_FOLDS
+from durable.core.fold_calls import forget
 from durable.core.graph import Graph
 from durable.core.state import RunState
 from durable.core.transitions import GROUP, RUN, RUNNING, SUCCEEDED, TASK, next_status

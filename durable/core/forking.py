@@ -16,7 +16,7 @@ import msgspec
 
 from durable.core.events import Event, encode_fields
 from durable.core.fold import apply
-from durable.core.marks import find
+from durable.core.durable_calls import find
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from durable.core.divergence import Divergence
-from durable.core.marks import FEEDBACK, LOOP, SIGNAL, STEP, find, walk
+from durable.core.durable_calls import FEEDBACK, LOOP, SIGNAL, STEP, find, walk
 from durable.core.plan_maps import MapPlan, plan_of_map
 from durable.core.state import RunState
 from durable.core.transitions import (

@@ -19,10 +19,10 @@ from durable.core import channel
 from durable.core.events import Event
 from durable.core.expansion import Batch
 from durable.core.fold import FOLDS, apply
-from durable.core.fold_growth import SPARSE, regrow
+from durable.core.fold_scheduling import SPARSE, regrow
 from durable.core.graph import Graph
-from durable.core.marks import Marks
-from durable.core.pausing import collections_paused
+from durable.core.durable_calls import Marks
+from durable.core.gc_pause import collections_paused
 from durable.core.specs import Fragment
 from durable.core.state import ReadGraph, RunState
 

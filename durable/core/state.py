@@ -15,7 +15,7 @@ from typing import Any
 from durable.core import channel
 from durable.core.events import Event
 from durable.core.graph import Definition, Graph
-from durable.core.marks import Marks, walk
+from durable.core.durable_calls import Marks, walk
 from durable.core.specs import Fragment
 from durable.core.transitions import (
     CANCELLED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 
-from durable.core.marks import find, walk
+from durable.core.durable_calls import find, walk
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, PENDING
 

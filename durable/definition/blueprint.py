@@ -1,6 +1,6 @@
 """Blueprint: a named graph of tasks as it is written down, and the ``with`` block that takes expressions in.
 
-It describes; it runs nothing. ``durable.workflows.Workflow`` is the blueprint that can be run.
+It describes; it runs nothing. ``durable.runs.workflow.Workflow`` is the blueprint that can be run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from itertools import pairwise
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from durable.definition.block import OPEN, Block
+from durable.definition.open_block import OPEN, Block
 from durable.definition.checks import check_id
 from durable.definition.expressions import Chain, Linkable, nodes_of
 from durable.definition.groups import ParallelGroup

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from durable.core.graph import Graph
-from durable.core.pausing import collections_paused
+from durable.core.gc_pause import collections_paused
 from durable.core.policies import GroupExecutionPolicy
 from durable.core.specs import Definition, GroupSpec, TaskSpec
 from durable.definition.groups import ParallelGroup
 from durable.definition.maps import MapGroup
-from durable.definition.recipes import MissingPolicy, scheduled_map_task, scheduled_policy, scheduled_task
+from durable.definition.scheduling import MissingPolicy, scheduled_map_task, scheduled_policy, scheduled_task
 from durable.definition.specs import group_spec, map_spec, task_spec
 from durable.definition.task import Task
 from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
-from durable.payloads import Payload, encode
+from durable.values.payloads import Payload, encode
 
 if TYPE_CHECKING:
     from durable.definition.blueprint import Blueprint

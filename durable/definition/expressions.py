@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from durable.definition.block import open_block
+from durable.definition.open_block import open_block
 from durable.errors import DefinitionError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from durable.core.policies import FirstSuccessPolicy, GroupExecutionPolicy, make_policy
 from durable.core.results import TaskResult
-from durable.definition.block import open_block
+from durable.definition.open_block import open_block
 from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Chain, Linkable, nodes_of
 from durable.errors import DefinitionError
@@ -234,7 +234,7 @@ class ParallelGroup(Linkable):
         Raises:
             ParallelGroupError: the policy judged so.
         """
-        from durable.workflows import Workflow  # the one way up: what runs it is built on what it is
+        from durable.runs.workflow import Workflow  # the one way up: what runs it is built on what it is
 
         workflow = Workflow(self.task_id)
         workflow.add(self)

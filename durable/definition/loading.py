@@ -8,10 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 from durable.definition.blueprint import Blueprint
-from durable.definition.classes import WorkflowDefinition
+from durable.definition.workflow_definition import WorkflowDefinition
 from durable.definition.registry import WorkflowRegistry, version_order
 from durable.errors import DefinitionError
-from durable.scripts import load_script, script_at
+from durable.values.programs import load_script, script_at
 
 
 def load_workflow(file: str | os.PathLike[str], name: str | None = None, version: str | None = None) -> Blueprint:

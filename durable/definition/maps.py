@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from durable.definition.block import open_block
+from durable.definition.open_block import open_block
 from durable.definition.expressions import Chain, Linkable, nodes_of
 from durable.definition.groups import ParallelGroup
 from durable.errors import DefinitionError

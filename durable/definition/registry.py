@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar
 
-from durable.definition.classes import WorkflowDefinition
+from durable.definition.workflow_definition import WorkflowDefinition
 from durable.errors import DefinitionError
 
 T = TypeVar("T")

@@ -138,7 +138,7 @@ class BaseHumanStep(BaseMachineStep):
     def node(self) -> Node:
         """See ``BaseMachineStep.node``. Raises ``DefinitionError`` for a form that cannot be."""
         if self.form_schema is not None:
-            from durable.human.forms import check_schema
+            from durable.definition.forms import check_schema
 
             check_schema(self.form_schema)
         check_seconds("expires_in", self.expires_in, self.name)

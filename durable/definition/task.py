@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from durable.core.retry import RetryPolicy
-from durable.definition.block import open_block
+from durable.definition.open_block import open_block
 from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Linkable
 from durable.definition.signature import Signature, signature_of

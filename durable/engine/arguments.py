@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable.definition.task import Task
 from durable.errors import DefinitionError, UnresolvedParameter, UpstreamUnavailable
-from durable.payloads import decode
+from durable.values.payloads import decode
 
 if TYPE_CHECKING:
     from durable.engine.attempt import Attempt

@@ -10,26 +10,26 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from durable.context.attempt import TaskExecutionContext
+from durable.context.task_context import TaskExecutionContext
 from durable.context.current import CURRENT
-from durable.context.staged import Effects
-from durable.core.marks import Marks, copied
+from durable.context.effects import Effects
+from durable.core.durable_calls import Marks, copied
 from durable.core.state import RunState
 from durable.core.transitions import PENDING
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.arguments import Member, arguments_of, next_arguments
-from durable.engine.stop import BrokenOff
-from durable.engine.view import RunView
+from durable.engine.shutdown import BrokenOff
+from durable.engine.run_view import RunView
 from durable.errors import DefinitionError, PayloadError
-from durable.payloads import Payload, encode
+from durable.values.payloads import Payload, encode
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.context.port import Draft
     from durable.core.results import ErrorRecord
-    from durable.engine.asks import Asks
+    from durable.engine.durable_calls import Asks
 
 _MANY = 64
 """Durable calls of a coroutine body that are kept before those that were awaited are let go."""
@@ -144,14 +144,14 @@ class Attempt:
 
     def pack(self) -> bytes:
         """See ``RemoteCall.pack``: the parameters are resolved here, where the run is."""
-        from durable.remote import pack_call
+        from durable.executors.remote import pack_call
 
         first, named = arguments_of(self)
         return pack_call(self.task, self.view.run_id, first, named)
 
     def answer(self, data: bytes) -> None:
         """See ``RemoteCall.answer``."""
-        from durable.remote import read_answer
+        from durable.executors.remote import read_answer
 
         try:
             answer = read_answer(data)

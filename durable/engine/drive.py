@@ -17,26 +17,26 @@ from durable.core.expansion import Expansion
 from durable.core.state import RunState
 from durable.core.timers import RUN
 from durable.core.transitions import INTERRUPTED, RUNNING
-from durable.definition.block import close_blocks, reopen_blocks
+from durable.definition.open_block import close_blocks, reopen_blocks
 from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.arguments import Member
-from durable.engine.asks import Asks
+from durable.engine.durable_calls import Asks
 from durable.engine.attempt import Attempt
-from durable.engine.changes import end_as_asked
-from durable.engine.elsewhere import Elsewhere, Factory
-from durable.engine.ends import finish, suspend
+from durable.engine.bulk_transitions import end_as_asked
+from durable.engine.remote_groups import Elsewhere, Factory
+from durable.engine.run_end import finish, suspend
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
-from durable.engine.items import Items
+from durable.engine.map_items import Items
 from durable.engine.journal import Journal, Observer
 from durable.engine.recorder import Recorder
-from durable.engine.running import Running
-from durable.engine.stop import BrokenOff, StopSignals
+from durable.engine.running_attempts import Running
+from durable.engine.shutdown import BrokenOff, StopSignals
 from durable.engine.verdicts import Verdicts
-from durable.engine.view import RunView
+from durable.engine.run_view import RunView
 from durable.executor import Executor, LoopExecutor
-from durable.messages import CANCEL, TERMINATE
+from durable.engine.messages import CANCEL, TERMINATE
 from durable.store import Lease, Message, Store
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from durable.context.staged import Write
+from durable.context.effects import Write
 from durable.core.events import encode_fields
-from durable.core.marks import find
+from durable.core.durable_calls import find
 from durable.core.transitions import ENDED
 from durable.engine.journal import Journal
-from durable.messages import ANSWER, SIGNAL, SIGNAL_ID, Body, body_of
-from durable.payloads import decode, encode
+from durable.engine.messages import ANSWER, SIGNAL, SIGNAL_ID, Body, body_of
+from durable.values.payloads import decode, encode
 from durable.store import Message
 
 
@@ -63,7 +63,7 @@ class Inbox:
 
     def _answer(self, message: Message, body: Body) -> None:
         """Record an answer and write it where the question says; one that comes too late is dropped."""
-        from durable.human.questions import channel_writes, decode_request
+        from durable.definition.questions import channel_writes, decode_request
 
         journal, state = self._journal, self._journal.state
         request = state.requests.get(body.name)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from durable.context.staged import Write
+from durable.context.effects import Write
 from durable.core.decide import TAKES, Frontier
 from durable.core.events import Event, encode_fields
 from durable.core.fold import FOLDS, apply
 from durable.core.replay import dump
 from durable.core.state import RunState
-from durable.engine.view import RunView
-from durable.payloads import Payload
+from durable.engine.run_view import RunView
+from durable.values.payloads import Payload
 from durable.store import Checkpoint, Lease, Store
 
 CHECKPOINT_EVENTS = 4000

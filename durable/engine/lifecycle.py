@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from durable.context.staged import Write
+from durable.context.effects import Write
 from durable.core.divergence import compare
 from durable.core.events import LOG_FORMAT, encode_fields
 from durable.core.policies import make_policy
@@ -21,19 +21,19 @@ from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, S
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
 from durable.definition.groups import default_processes, default_workers
-from durable.engine.changes import end_as_asked, rejudge_failures, reopen_failures, take_over
+from durable.engine.bulk_transitions import end_as_asked, rejudge_failures, reopen_failures, take_over
 from durable.engine.drive import PATIENCE, Drive, Interruption
-from durable.engine.elsewhere import Factory
-from durable.engine.inputs import input_writes, is_input_of, writes_digest
+from durable.engine.remote_groups import Factory
+from durable.engine.run_input import input_writes, is_input_of, writes_digest
 from durable.engine.journal import Journal, Observer
-from durable.engine.leased import leased
-from durable.engine.recover import encode_definition, load, read_graph
-from durable.engine.stop import GRACE_SECONDS
-from durable.engine.view import RunView
+from durable.engine.lease import leased
+from durable.engine.load import encode_definition, load, read_graph
+from durable.engine.shutdown import GRACE_SECONDS
+from durable.engine.run_view import RunView
 from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
 from durable.executor import Executor, LoopExecutor
-from durable.messages import CANCEL, TERMINATE, make_message
-from durable.payloads import Payload
+from durable.engine.messages import CANCEL, TERMINATE, make_message
+from durable.values.payloads import Payload
 from durable.store import Lease, Message, RunInfo, Store, refuse_pruned
 
 _ENDS_AS = {CANCEL: "RunCancelled", TERMINATE: "RunSucceeded"}

@@ -6,18 +6,18 @@ from typing import Any
 
 import msgspec
 
-from durable.context.staged import Effects
+from durable.context.effects import Effects
 from durable.core.events import encode_fields
-from durable.core.marks import TIMER, find
+from durable.core.durable_calls import TIMER, find
 from durable.core.results import ErrorRecord
 from durable.core.transitions import ENDED, PENDING, RUNNING
 from durable.definition.compile import Compiled
 from durable.engine.attempt import Attempt
-from durable.engine.changes import UNFINISHED, end_run, poison
-from durable.engine.items import close_map, emit_fragment
+from durable.engine.bulk_transitions import UNFINISHED, end_run, poison
+from durable.engine.map_items import close_map, emit_fragment
 from durable.engine.journal import Journal
-from durable.engine.running import Running
-from durable.engine.stop import BrokenOff
+from durable.engine.running_attempts import Running
+from durable.engine.shutdown import BrokenOff
 from durable.errors import (
     AttemptEnded,
     CycleLimitExceeded,
@@ -30,8 +30,8 @@ from durable.errors import (
     TaskTimedOut,
     WorkerDied,
 )
-from durable.failures import encode_error, record_error
-from durable.payloads import Payload
+from durable.values.failures import encode_error, record_error
+from durable.values.payloads import Payload
 
 _FINAL = (AttemptEnded, CycleLimitExceeded, DivergenceError)
 """What another attempt would only run into again."""

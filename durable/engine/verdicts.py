@@ -12,12 +12,12 @@ from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
 from durable.core.policies.counts import MemberCounts
 from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
-from durable.engine.changes import UNFINISHED, close_nodes, encode_refusal, reopen_member
-from durable.engine.items import emit_fragment
+from durable.engine.bulk_transitions import UNFINISHED, close_nodes, encode_refusal, reopen_member
+from durable.engine.map_items import emit_fragment
 from durable.engine.journal import Journal
-from durable.engine.judge import Refusal, Verdict, judge
-from durable.engine.running import Running
-from durable.failures import record_error
+from durable.engine.evaluation import Refusal, Verdict, judge
+from durable.engine.running_attempts import Running
+from durable.values.failures import record_error
 
 
 class Verdicts:

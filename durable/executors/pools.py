@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from durable.errors import DefinitionError, WorkerDied, WorkerUnavailable
-from durable.executors.carriers import CarrierExecutor, Desk, Packed
+from durable.executors.transport import CarrierExecutor, Desk, Packed
 
 RunCalls = Callable[[Sequence[bytes], int], list[bytes]]
 

@@ -7,8 +7,8 @@ and replaced. It must not know what the calls do.
 from __future__ import annotations
 
 from durable.errors import WorkerDied, WorkerUnavailable
-from durable.executors.carriers import CarrierExecutor, Desk, Packed
-from durable.executors.worker import Worker
+from durable.executors.transport import CarrierExecutor, Desk, Packed
+from durable.executors.worker_process import Worker
 
 _TRIES = 5
 """Workers in a row that may be killed before they take a call."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from durable.human.answers import OpenRequest, Waiting, open_requests, send_answer, waiting
 from durable.human.manager import FeedbackManager
-from durable.human.questions import FeedbackRequest, FeedbackResponse, FeedbackType
+from durable.definition.questions import FeedbackRequest, FeedbackResponse, FeedbackType
 
 __all__ = [
     "FeedbackManager", "FeedbackRequest", "FeedbackResponse", "FeedbackType", "OpenRequest", "Waiting",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from durable.errors import FeedbackRefused
-from durable.human.pending import (
+from durable.human.open_questions import (
     OpenRequest,
     Waiting,
     answer_id,
@@ -21,9 +21,9 @@ from durable.human.pending import (
     waiting,
     why_closed,
 )
-from durable.human.questions import FeedbackRequest, check_answer, decode_request
-from durable.messages import ANSWER, body_of, make_message
-from durable.payloads import Payload, decode_raw, encode, preview_of
+from durable.definition.questions import FeedbackRequest, check_answer, decode_request
+from durable.engine.messages import ANSWER, body_of, make_message
+from durable.values.payloads import Payload, decode_raw, encode, preview_of
 
 if TYPE_CHECKING:
     from durable.core.state import RunState
@@ -84,7 +84,7 @@ def send_answer(
             somebody gave another answer.
         RunNotFound: there is no such run.
     """
-    from durable.engine.recover import load
+    from durable.engine.load import load
 
     inbox = store.inbox(run_id)  # looked at first: what leaves it afterwards is found in the log
     state = load(store, run_id)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from durable.core.transitions import RUN_ENDS
 from durable.errors import DefinitionError, FeedbackRefused
 from durable.human.answers import open_requests, send_answer, waiting
-from durable.human.kinds import FeedbackType
-from durable.human.pending import OpenRequest
+from durable.definition.question_types import FeedbackType
+from durable.human.open_questions import OpenRequest
 
 if TYPE_CHECKING:
     from durable.context import TaskExecutionContext
@@ -122,7 +122,7 @@ class FeedbackManager:
 
     @contextmanager
     def _opened(self) -> Iterator[Store]:
-        from durable.run import opened_store
+        from durable.runs.start import opened_store
 
         store, owned = opened_store(self.store)
         try:
@@ -134,7 +134,7 @@ class FeedbackManager:
 
 def _asking(store: Store, request_id: str) -> str:
     """The run that has the question open; else the one that has ever asked it, to say what became of it."""
-    from durable.engine.recover import load
+    from durable.engine.load import load
 
     open_in, asked_in = [], []
     for info in store.runs():

@@ -1,1 +1,1 @@
-"""How values become bytes and text: the parts behind ``durable.payloads``. It must not know events or stores."""
+"""How values become bytes and text: the parts behind ``durable.values.payloads``. It must not know events or stores."""

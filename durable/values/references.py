@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from durable.errors import PayloadError
-from durable.scripts import file_of, import_name, load_script, script_at, script_named, scripts_called, scripts_lock
+from durable.values.programs import file_of, import_name, load_script, script_at, script_named, scripts_called, scripts_lock
 
 _MISSING = object()
 _imported: dict[str, ModuleType] = {}  # modules found by file, so that sys.modules is searched once only

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from durable import Store
-from durable.messages import body_of
+from durable.engine.messages import body_of
 from tests.cli.place import Here
 from tests.human.asked import Asked
 

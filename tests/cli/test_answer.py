@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.desk import Desk
 
 
@@ -60,7 +60,7 @@ def test_the_same_answer_again_is_no_error(desk: Desk) -> None:
     desk.ask("q")
     desk("answer", "run", "--approve")
     assert desk("answer", "run", "q", "--approve").stdout == "q had the same answer before; nothing was done\n"
-    error = desk.json("answer", "run", "q", "--reject", exits=exits.ERROR)["error"]
+    error = desk.json("answer", "run", "q", "--reject", exits=exit_codes.ERROR)["error"]
     assert error["type"] == "FeedbackRefused"
     assert "answered true at" in error["message"]
 
@@ -78,21 +78,21 @@ def test_the_same_answer_again_is_no_error(desk: Desk) -> None:
 )
 def test_a_wrong_answer_is_wrong_usage(desk: Desk, words: list[str], said: str) -> None:
     desk.ask("q")
-    shown = " ".join(desk("answer", "run", *words, exits=exits.USAGE).stderr.split())
+    shown = " ".join(desk("answer", "run", *words, exits=exit_codes.USAGE).stderr.split())
     assert said in shown
-    document = desk.json("answer", "run", *words, exits=exits.USAGE)
-    assert document["exit_code"] == exits.USAGE
+    document = desk.json("answer", "run", *words, exits=exit_codes.USAGE)
+    assert document["exit_code"] == exit_codes.USAGE
     assert desk.run.inbox() == []
 
 
 def test_an_unknown_question_or_run_is_an_error(desk: Desk) -> None:
     desk.ask("q")
-    assert "Open are: 'q'" in desk("answer", "run", "x", "--approve", exits=exits.ERROR).stderr
-    desk("answer", "other", "--approve", exits=exits.ERROR)
+    assert "Open are: 'q'" in desk("answer", "run", "x", "--approve", exits=exit_codes.ERROR).stderr
+    desk("answer", "other", "--approve", exits=exit_codes.ERROR)
 
 
 def test_answer_asks_on_a_terminal_until_it_fits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("colour", "selection", title="Paint", message="Which?", options=["red", "blue"])
     done = desk("answer", "run", input="green\n\n2\n")
     assert done.stdout == "answered colour\n"
@@ -109,14 +109,14 @@ def test_answer_asks_on_a_terminal_until_it_fits(desk: Desk, monkeypatch: pytest
 def test_answer_asks_for_each_type(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, typed: str, value: Any
 ) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q", kind, options=["a", "b"] if kind == "multi_selection" else None)
     desk("answer", "run", input=typed)
     assert desk.message()["value"] == value
 
 
 def test_answer_asks_for_the_fields_of_a_form(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     fields = {"who": {"type": "string", "title": "Name"}, "n": {"type": "integer"}, "note": {"type": "string"}}
     desk.ask("form", "custom", form_schema={"properties": fields, "required": ["who", "n"]})
     done = desk("answer", "run", input="7\nx\n\n7\n3\n\n")
@@ -126,16 +126,16 @@ def test_answer_asks_for_the_fields_of_a_form(desk: Desk, monkeypatch: pytest.Mo
 
 
 def test_answer_does_not_ask_in_vain(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q")
     desk("answer", "run", "--approve")
-    assert "was answered already" in desk("answer", "run", "q", input="n\n", exits=exits.ERROR).stderr
+    assert "was answered already" in desk("answer", "run", "q", input="n\n", exits=exit_codes.ERROR).stderr
 
 
 def test_leaving_the_prompt_answers_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q")
-    desk("answer", "run", input="", exits=exits.SIGINT)
+    desk("answer", "run", input="", exits=exit_codes.SIGINT)
     assert desk.run.inbox() == []
 
 
@@ -145,7 +145,7 @@ def test_answer_asks_on_a_real_terminal(desk: Desk) -> None:
     with os.fdopen(ours, "wb", buffering=0) as keyboard, os.fdopen(theirs, "rb") as terminal:
         with desk.spawn("answer", "run", stdin=terminal) as process:
             out, err = process.communicate(timeout=50)
-        assert (process.returncode, out) == (exits.USAGE, "")  # stderr is none, so nobody would see the question
+        assert (process.returncode, out) == (exit_codes.USAGE, "")  # stderr is none, so nobody would see the question
         assert "no terminal to ask on" in " ".join(err.split())
         command = [sys.executable, "-m", "durable", "answer", "run"]
         with subprocess.Popen(command, cwd=desk.path, stdin=terminal, stdout=subprocess.PIPE, stderr=terminal) as child:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.place import Here
 
 
@@ -55,10 +55,10 @@ def test_a_fork_as_json(flow: Here) -> None:
 def test_what_cannot_be_forked(flow: Here) -> None:
     """Typed errors that name what there is."""
     flow("run", "flow.py", "--run-id", "x")
-    assert "no run 'y'" in flow("fork", "y", exits=exits.ERROR).stderr
-    assert "numbered 1 to" in flow("fork", "x@99", exits=exits.ERROR).stderr
-    assert "It has: extract, transform, load" in flow("fork", "x", "--from", "none", exits=exits.USAGE).stderr
-    error = flow.json("fork", "x", "--id", "x", exits=exits.ERROR)["error"]
+    assert "no run 'y'" in flow("fork", "y", exits=exit_codes.ERROR).stderr
+    assert "numbered 1 to" in flow("fork", "x@99", exits=exit_codes.ERROR).stderr
+    assert "It has: extract, transform, load" in flow("fork", "x", "--from", "none", exits=exit_codes.USAGE).stderr
+    error = flow.json("fork", "x", "--id", "x", exits=exit_codes.ERROR)["error"]
     assert error["type"] == "RunConflict"
     assert len(flow.runs()) == 1
 
@@ -77,7 +77,7 @@ def test_an_interrupted_run_is_ended_with_success(flow: Here) -> None:
 
 def test_a_run_that_has_ended_is_not_ended_again(flow: Here) -> None:
     flow("run", "flow.py", "--run-id", "x")
-    assert "already ended: succeeded" in flow("terminate", "x", "--by", "ann", exits=exits.NOTHING).stdout
-    document = flow.json("terminate", "x", exits=exits.NOTHING)
-    assert document == {"run_id": "x", "status": "succeeded", "asked": False, "exit_code": exits.NOTHING}
-    flow("terminate", "x", "--result", "{", exits=exits.USAGE)
+    assert "already ended: succeeded" in flow("terminate", "x", "--by", "ann", exits=exit_codes.NOTHING).stdout
+    document = flow.json("terminate", "x", exits=exit_codes.NOTHING)
+    assert document == {"run_id": "x", "status": "succeeded", "asked": False, "exit_code": exit_codes.NOTHING}
+    flow("terminate", "x", "--result", "{", exits=exit_codes.USAGE)

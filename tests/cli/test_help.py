@@ -11,10 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from durable.cli import exits, main
+from durable.cli import exit_codes, main
 from durable.cli.main import COMMANDS
 
-HEAVY = ("rich", "durable.run", "durable.engine", "msgspec", "sqlite3", "asyncio")
+HEAVY = ("rich", "durable.runs.start", "durable.engine", "msgspec", "sqlite3", "asyncio")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
@@ -56,9 +56,9 @@ def test_every_command_and_option_stands_in_the_reference() -> None:
 
 def test_the_help_lists_every_exit_code() -> None:
     shown = CliRunner().invoke(main, ["--help"]).output
-    codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
-    assert codes == set(exits.MEANINGS)
-    for code, meaning in exits.MEANINGS.items():
+    codes = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
+    assert codes == set(exit_codes.MEANINGS)
+    for code, meaning in exit_codes.MEANINGS.items():
         assert f"{code:>3}  {meaning}" in shown
 
 
@@ -80,7 +80,7 @@ def test_only_the_command_that_is_used_is_imported() -> None:
         f"{COMMANDS!r}" "}))"
     )  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "['durable.cli.runs']"
+    assert done.stdout.splitlines()[-1] == "['durable.cli.commands.runs']"
 
 
 def test_version_is_printed() -> None:
@@ -90,4 +90,4 @@ def test_version_is_printed() -> None:
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
-    assert CliRunner().invoke(main, ["frobnicate"]).exit_code == exits.USAGE
+    assert CliRunner().invoke(main, ["frobnicate"]).exit_code == exit_codes.USAGE

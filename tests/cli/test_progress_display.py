@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from durable.cli.words import ago, lasted
+from durable.cli.formatting import ago, lasted
 from tests.cli.place import Here, wait_for
 
 CHATTY = """
@@ -130,14 +130,14 @@ def test_nobody_is_told_who_does_not_want_to_know(here: Here, words: tuple[str, 
 
 def test_progress_that_is_shown_is_not_logged_as_well(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """With -v it would come twice; where nothing is shown, the log has it."""
-    monkeypatch.setattr("durable.progress.LOG_SECONDS", 0.1)
+    monkeypatch.setattr("durable.runs.progress.LOG_SECONDS", 0.1)
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     here.write("large.py", LARGE)
     shown = here("run", "large.py", "-v", "--progress", "0.2").stderr
     assert " done, " in shown
     assert "durable.progress" not in shown
     logged = here("run", "large.py", "--new", "-v", "--json").stderr
-    assert re.search(r"INFO durable.progress: run large-\S+: \d+ of 60 done", logged)
+    assert re.search(r"INFO durable.runs.progress: run large-\S+: \d+ of 60 done", logged)
 
 
 def test_a_large_run_shows_rate_time_left_and_what_is_slow(here: Here) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.place import GROUP, Here
 
 
@@ -64,9 +64,9 @@ def test_prune_deletes_and_keeps_a_summary(runs: Here) -> None:
 def test_a_pruned_run_is_refused_by_name(runs: Here, words: list[str]) -> None:
     runs("prune", "a")
     before = (runs.path / "bodies.txt").read_text()
-    said = runs(*words, exits=exits.ERROR).stderr
+    said = runs(*words, exits=exit_codes.ERROR).stderr
     assert re.search(r"the run succeeded and was pruned on 20\d\d-\d\d-\d\d \d\d:\d\d UTC.*run a", said, re.S), said
-    error = runs.json(*words, exits=exits.ERROR) if words[0] != "log" else None
+    error = runs.json(*words, exits=exit_codes.ERROR) if words[0] != "log" else None
     assert error is None or error["error"]["type"] == "RunPruned"
     assert (runs.path / "bodies.txt").read_text() == before
 
@@ -82,13 +82,13 @@ def test_resume_without_a_name_leaves_pruned_runs_alone(runs: Here) -> None:
     ids=" ".join,
 )
 def test_unclear_choices_are_wrong_usage(runs: Here, words: list[str]) -> None:
-    runs("prune", *words, exits=exits.USAGE)
+    runs("prune", *words, exits=exit_codes.USAGE)
     assert [run["pruned"] for run in runs.runs()] == [None] * 3
 
 
 def test_what_has_not_ended_is_refused(flow: Here) -> None:
     run_id = flow.interrupted("--run-id", "half")
-    said = flow("prune", run_id, exits=exits.ERROR).stderr
+    said = flow("prune", run_id, exits=exit_codes.ERROR).stderr
     assert "the run is interrupted; only runs that have ended are pruned" in said
     assert "durable cancel half" in said
     assert "no run is chosen" in flow("prune", "--older-than", "0s").stderr

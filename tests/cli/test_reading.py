@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from durable import open_store
-from durable.cli import exits
+from durable.cli import exit_codes
 from durable.core.replay import dump
-from durable.engine.recover import load
+from durable.engine.load import load
 from durable.store import Checkpoint
 from tests.cli.place import FLOW, GROUP, Here
 
@@ -58,7 +58,7 @@ def test_reading_neither_imports_nor_unpickles(here: Here, words: list[str], for
 
 @pytest.mark.parametrize("name", ["show", "log", "plan", "verify", "cancel", "resume"])
 def test_no_store_is_made_by_looking(here: Here, name: str) -> None:
-    said = here(name, "x", exits=exits.ERROR).stderr
+    said = here(name, "x", exits=exit_codes.ERROR).stderr
     assert "no store at .durable/runs.db yet: nothing has run here" in said
     assert os.listdir(here.path) == []
 
@@ -67,22 +67,22 @@ def test_no_store_is_made_by_looking(here: Here, name: str) -> None:
 def test_without_a_store_there_is_nothing_to_list(here: Here, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nothing has run here" in here(name).stderr
     assert here.json(name) in ([], {"store": None, "runs": [], "damaged": 0, "exit_code": 0})
-    assert "nothing has run there" in here(name, "--store", "other.db", exits=exits.ERROR).stderr
+    assert "nothing has run there" in here(name, "--store", "other.db", exits=exit_codes.ERROR).stderr
     monkeypatch.setenv("DURABLE_STORE", "sqlite:///named.db")
-    assert "no store at named.db" in here(name, exits=exits.ERROR).stderr
+    assert "no store at named.db" in here(name, exits=exit_codes.ERROR).stderr
     assert os.listdir(here.path) == []
 
 
 def test_something_else_is_not_taken_for_a_store(here: Here) -> None:
     here.write("text.db", "this is no database, and it is long enough to be looked at\n" * 20)
-    error = here.json("runs", "--store", "text.db", exits=exits.ERROR)["error"]
+    error = here.json("runs", "--store", "text.db", exits=exit_codes.ERROR)["error"]
     assert error["type"] in ("ForeignStore", "StoreCorrupt")
 
 
 @pytest.mark.parametrize("name", ["show", "log", "plan", "verify", "cancel", "resume"])
 def test_an_unknown_run_is_an_error(flow: Here, name: str) -> None:
     flow("run", "flow.py")
-    assert "there is no run 'nope'" in flow(name, "nope", exits=exits.ERROR).stderr
+    assert "there is no run 'nope'" in flow(name, "nope", exits=exit_codes.ERROR).stderr
 
 
 def test_runs_lists_runs(flow: Here) -> None:
@@ -141,7 +141,7 @@ def test_show_prints_one_task(here: Here) -> None:
     document = here.json("show", "x", "--task", "bad")
     assert document["attempts_made"][0]["event"] == "TaskFailed"
     assert here.json("show", "x", "--task", "both")["verdict"] == "failed"
-    here("show", "x", "--task", "nope", exits=exits.USAGE)
+    here("show", "x", "--task", "nope", exits=exit_codes.USAGE)
 
 
 def test_long_tables_show_what_matters(here: Here) -> None:
@@ -178,7 +178,7 @@ def test_log_prints_events(flow: Here) -> None:
     assert [json.loads(line)["task"] for line in only] == ["load"]
     assert len(flow("log", "x", "--after", str(len(events) - 1)).stdout.splitlines()) == 1
     assert len(flow("log", "x", "--follow").stdout.splitlines()) == len(events)
-    assert "TaskFailed" in flow("log", "x", "--type", "TaskFail", exits=exits.USAGE).stderr
+    assert "TaskFailed" in flow("log", "x", "--type", "TaskFail", exits=exit_codes.USAGE).stderr
 
 
 def test_plan_prints_what_a_resume_would_do(flow: Here) -> None:
@@ -201,7 +201,7 @@ def test_plan_prints_what_a_resume_would_do(flow: Here) -> None:
 
 def test_plan_of_an_ended_run(flow: Here) -> None:
     flow("run", "flow.py", "--run-id", "x")
-    assert "nothing to do: the run has ended" in flow("plan", "x", exits=exits.NOTHING).stdout
+    assert "nothing to do: the run has ended" in flow("plan", "x", exits=exit_codes.NOTHING).stdout
 
 
 def test_cancel_ends_a_run_for_good(flow: Here) -> None:
@@ -211,7 +211,7 @@ def test_cancel_ends_a_run_for_good(flow: Here) -> None:
     again = flow.json("cancel", "x")
     assert again == {"run_id": "x", "status": "cancelled", "asked": False, "exit_code": 0}
     flow("run", "flow.py", "--run-id", "y")
-    assert "has already ended: succeeded" in flow("cancel", "y", exits=exits.NOTHING).stdout
+    assert "has already ended: succeeded" in flow("cancel", "y", exits=exit_codes.NOTHING).stdout
 
 
 def test_verify_reads_every_event(flow: Here) -> None:
@@ -248,10 +248,10 @@ def change(statement: str, *values: object) -> None:
 def test_verify_names_what_is_damaged(flow: Here, statement: str, said: str) -> None:
     flow("run", "flow.py", "--run-id", "x")
     change(statement)
-    shown = flow("verify", exits=exits.FAILED).stdout
+    shown = flow("verify", exits=exit_codes.FAILED).stdout
     assert "damaged: run x" in shown
     assert said in shown
-    (finding,) = flow.json("verify", exits=exits.FAILED)["runs"]
+    (finding,) = flow.json("verify", exits=exit_codes.FAILED)["runs"]
     assert finding["problem"]
 
 
@@ -266,4 +266,4 @@ def test_verify_holds_checkpoints_against_the_log(flow: Here) -> None:
         state.steps += 1
         store.save_checkpoint("x", Checkpoint(state.seq, digest, dump(state), 1), lease.token)
         store.release(lease)
-    assert "do not lead to the same as all events" in flow("verify", exits=exits.FAILED).stdout
+    assert "do not lead to the same as all events" in flow("verify", exits=exit_codes.FAILED).stdout

@@ -7,7 +7,7 @@ import getpass
 import pytest
 
 from durable import open_store
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.place import FLOW, GROUP, Here
 
 
@@ -34,7 +34,7 @@ def test_a_group_is_judged_again_by_another_policy(here: Here, policy: str) -> N
 def test_an_unknown_policy_is_wrong_usage(here: Here) -> None:
     here.write("grouped.py", GROUP)
     here("run", "grouped.py", "--run-id", "x", exits=1)
-    here("resume", "x", "--policy", "nonesuch", exits=exits.USAGE)
+    here("resume", "x", "--policy", "nonesuch", exits=exit_codes.USAGE)
 
 
 def test_a_run_that_has_ended(flow: Here) -> None:
@@ -42,7 +42,7 @@ def test_a_run_that_has_ended(flow: Here) -> None:
     assert "has already succeeded" in flow("resume", "x").stdout
     flow.interrupted("--run-id", "y")
     flow("cancel", "y", "--actor", "ann", "--reason", "enough")
-    assert "cancelled by ann: enough" in flow("resume", "y", exits=exits.FAILED).stderr
+    assert "cancelled by ann: enough" in flow("resume", "y", exits=exit_codes.FAILED).stderr
 
 
 def test_all_interrupted_runs_the_oldest_first(flow: Here) -> None:
@@ -65,7 +65,7 @@ def test_one_that_cannot_be_resumed_stops_no_other(flow: Here) -> None:
     flow("run", "gone.py", "--run-id", "a", exits=130)
     flow.interrupted("--run-id", "b")
     (flow.path / "gone.py").unlink()
-    out, err = flow.real("resume", exits=exits.USAGE)
+    out, err = flow.real("resume", exits=exit_codes.USAGE)
     assert "run a was not resumed" in err
     assert "there is no file" in err
     assert "resuming run b" in out
@@ -77,7 +77,7 @@ def test_a_run_that_fails_stops_no_other(flow: Here) -> None:
     flow.write("stop", "")
     flow("run", "failing.py", "--run-id", "a", exits=130)
     flow.interrupted("--run-id", "b")
-    documents = flow.json("resume", exits=exits.FAILED)
+    documents = flow.json("resume", exits=exit_codes.FAILED)
     found = [(document["run_id"], document["status"]) for document in documents]
     assert found == [("a", "failed"), ("b", "succeeded")]
 
@@ -94,7 +94,7 @@ def test_a_run_that_is_driven_is_skipped(flow: Here) -> None:
     with open_store() as store:
         lease = store.acquire("a", "somebody")
         assert "run a is driven by somebody else and is left alone" in flow("resume").stderr
-        flow("resume", "a", exits=exits.DRIVEN)
+        flow("resume", "a", exits=exit_codes.DRIVEN)
         store.release(lease)
 
 
@@ -111,10 +111,10 @@ def test_files_of_different_folders_have_their_own_modules(here: Here) -> None:
 def test_another_file_and_accepted_changes(flow: Here) -> None:
     flow.interrupted("--run-id", "x")
     flow.write("moved.py", FLOW.replace("def extract", "def fetch").replace("extract", "fetch"))
-    _, err = flow.real("resume", "x", "--file", "moved.py", exits=exits.DIVERGED)
+    _, err = flow.real("resume", "x", "--file", "moved.py", exits=exit_codes.DIVERGED)
     assert "extract: has run and is not in the workflow any more" in err
     assert "--accept-changes" in err
-    flow.real("plan", "x", "--file", "moved.py", exits=exits.DIVERGED)
+    flow.real("plan", "x", "--file", "moved.py", exits=exit_codes.DIVERGED)
     flow.real("resume", "x", "--file", "moved.py:etl", "--accept-changes")
     changed = next(event for event in flow.events("x") if event["type"] == "DefinitionChanged")
     assert changed["fields"]["accepted"] is True
@@ -123,14 +123,14 @@ def test_another_file_and_accepted_changes(flow: Here) -> None:
 def test_run_names_the_way_to_begin_anew_when_the_code_diverges(flow: Here) -> None:
     flow.interrupted("--run-id", "x")
     flow.write("flow.py", FLOW.replace("def extract", "def fetch").replace("extract", "fetch"))
-    _, err = flow.real("run", "flow.py", exits=exits.DIVERGED)
+    _, err = flow.real("run", "flow.py", exits=exit_codes.DIVERGED)
     assert "to begin anew: durable run --new" in err
 
 
 def test_wrong_usage_says_what_is_wrong(flow: Here) -> None:
-    flow("resume", "--policy", "strict", exits=exits.USAGE)
-    flow("resume", "--file", "flow.py", exits=exits.USAGE)
+    flow("resume", "--policy", "strict", exits=exit_codes.USAGE)
+    flow("resume", "--file", "flow.py", exits=exit_codes.USAGE)
     flow.interrupted("--run-id", "x")
-    flow("resume", "x", "--file", "none.py", exits=exits.USAGE)
-    error = flow.json("resume", "nope", exits=exits.ERROR)["error"]
+    flow("resume", "x", "--file", "none.py", exits=exit_codes.USAGE)
+    error = flow.json("resume", "nope", exits=exit_codes.ERROR)["error"]
     assert error["type"] == "RunNotFound"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.place import GROUP, Here
 
 
@@ -23,7 +23,7 @@ def test_a_run_that_succeeds(flow: Here) -> None:
 
 def test_a_run_that_fails_names_the_task_the_error_and_the_way_on(flow: Here) -> None:
     flow.write("fail", "")
-    result = flow("run", "flow.py", exits=exits.FAILED)
+    result = flow("run", "flow.py", exits=exit_codes.FAILED)
     run_id = flow.runs()[0]["run_id"]
     assert "task transform failed: ValueError: bad row" in result.stderr
     assert 'raise ValueError("bad row")' in result.stderr
@@ -32,7 +32,7 @@ def test_a_run_that_fails_names_the_task_the_error_and_the_way_on(flow: Here) ->
 
 def test_a_failed_group_shows_its_verdict_and_members(here: Here) -> None:
     here.write("grouped.py", GROUP)
-    said = here("run", "grouped.py", exits=exits.FAILED).stderr
+    said = here("run", "grouped.py", exits=exit_codes.FAILED).stderr
     assert "group both failed: 1 of 2 members did not succeed" in said
     assert "    bad: KeyError: 'gone'" in said
     assert "    succeeded: good" in said
@@ -95,7 +95,7 @@ def test_inputs_are_json_or_text_and_win_over_the_file(here: Here) -> None:
 )
 def test_inputs_that_cannot_be(flow: Here, words: list[str]) -> None:
     flow.write("list.json", "[1]")
-    flow("run", "flow.py", *words, exits=exits.USAGE)
+    flow("run", "flow.py", *words, exits=exit_codes.USAGE)
     assert not (flow.path / ".durable").exists()
 
 
@@ -143,7 +143,7 @@ def test_max_steps_and_start(flow: Here) -> None:
 
 def test_other_input_under_the_same_id_is_a_conflict(flow: Here) -> None:
     flow("run", "flow.py", "--run-id", "x")
-    error = flow.json("run", "flow.py", "--run-id", "x", "--input", "factor=2", exits=exits.ERROR)["error"]
+    error = flow.json("run", "flow.py", "--run-id", "x", "--input", "factor=2", exits=exit_codes.ERROR)["error"]
     assert (error["type"], error["run_id"]) == ("RunConflict", "x")
 
 
@@ -167,20 +167,20 @@ def test_quiet_prints_errors_only(flow: Here) -> None:
 )
 def test_a_file_that_cannot_be_used(here: Here, text: str, said: str) -> None:
     file = here.write("broken.py", text)
-    error = here("run", "broken.py", exits=exits.USAGE).stderr
+    error = here("run", "broken.py", exits=exit_codes.USAGE).stderr
     assert said.format(file=file) in error
     assert "durable/cli" not in error
     assert "importlib" not in error
     assert not (here.path / ".durable").exists()
-    assert here.json("run", "broken.py", exits=exits.USAGE)["exit_code"] == exits.USAGE
+    assert here.json("run", "broken.py", exits=exit_codes.USAGE)["exit_code"] == exit_codes.USAGE
 
 
 def test_wrong_usage_says_what_is_wrong(flow: Here) -> None:
-    assert "there is no such file" in flow("run", "none.py", exits=exits.USAGE).stderr
-    assert "--new makes a new id" in flow("run", "flow.py", "--new", "--run-id", "x", exits=exits.USAGE).stderr
-    assert "has no workflow 'nope'" in flow("run", "flow.py:nope", exits=exits.USAGE).stderr
-    assert flow.json("run", "flow.py", "--frob", exits=exits.USAGE)["error"]["message"].startswith("No such option")
-    assert "run id" in flow("run", "flow.py", "--run-id", "../x", exits=exits.USAGE).stderr
+    assert "there is no such file" in flow("run", "none.py", exits=exit_codes.USAGE).stderr
+    assert "--new makes a new id" in flow("run", "flow.py", "--new", "--run-id", "x", exits=exit_codes.USAGE).stderr
+    assert "has no workflow 'nope'" in flow("run", "flow.py:nope", exits=exit_codes.USAGE).stderr
+    assert flow.json("run", "flow.py", "--frob", exits=exit_codes.USAGE)["error"]["message"].startswith("No such option")
+    assert "run id" in flow("run", "flow.py", "--run-id", "../x", exits=exit_codes.USAGE).stderr
 
 
 def test_a_run_that_somebody_drives(flow: Here) -> None:
@@ -189,7 +189,7 @@ def test_a_run_that_somebody_drives(flow: Here) -> None:
     flow.interrupted("--run-id", "x")
     with open_store() as store:
         lease = store.acquire("x", "somebody")
-        error = flow.json("run", "flow.py", "--run-id", "x", exits=exits.DRIVEN)["error"]
+        error = flow.json("run", "flow.py", "--run-id", "x", exits=exit_codes.DRIVEN)["error"]
         store.release(lease)
     assert error["type"] == "RunAlreadyDriven"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.desk import Desk
 
 
@@ -31,15 +31,15 @@ def test_signals_have_ids_of_their_own(desk: Desk) -> None:
     "words", [["paid", "--value", "{"], ["paid", "--value", "words"], [""], ["paid", "--id", ""]], ids=" ".join
 )
 def test_a_wrong_signal_is_wrong_usage(desk: Desk, words: list[str]) -> None:
-    desk("signal", "run", *words, exits=exits.USAGE)
-    assert desk.json("signal", "run", *words, exits=exits.USAGE)["exit_code"] == exits.USAGE
+    desk("signal", "run", *words, exits=exit_codes.USAGE)
+    assert desk.json("signal", "run", *words, exits=exit_codes.USAGE)["exit_code"] == exit_codes.USAGE
     assert desk.run.inbox() == []
 
 
 def test_nothing_is_sent_to_a_run_that_has_ended(desk: Desk) -> None:
     desk.run.emit("RunCancelled")
-    assert desk("signal", "run", "go", exits=exits.NOTHING).stdout == "run run has already ended: cancelled\n"
-    document = desk.json("signal", "run", "go", exits=exits.NOTHING)
-    assert (document["sent"], document["id"], document["exit_code"]) == (False, None, exits.NOTHING)
+    assert desk("signal", "run", "go", exits=exit_codes.NOTHING).stdout == "run run has already ended: cancelled\n"
+    document = desk.json("signal", "run", "go", exits=exit_codes.NOTHING)
+    assert (document["sent"], document["id"], document["exit_code"]) == (False, None, exit_codes.NOTHING)
     assert desk.run.inbox() == []
-    desk("signal", "other", "go", exits=exits.ERROR)
+    desk("signal", "other", "go", exits=exit_codes.ERROR)

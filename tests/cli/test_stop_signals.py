@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.place import Here, Process, wait_for
 
 WAITING = """
@@ -91,7 +91,7 @@ def test_json_says_how_to_go_on(waiting: Here) -> None:
         wait_for((waiting.path / "one.started").exists)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
-    expected = {"run_id": "x", "status": "interrupted", "resume": "durable resume x", "exit_code": exits.SIGTERM}
+    expected = {"run_id": "x", "status": "interrupted", "resume": "durable resume x", "exit_code": exit_codes.SIGTERM}
     assert json.loads(out) == expected
 
 
@@ -114,7 +114,7 @@ def test_a_signal_while_the_file_is_imported(here: Here) -> None:
         wait_for((here.path / "importing").exists)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
-    assert process.returncode == exits.SIGINT
+    assert process.returncode == exit_codes.SIGINT
     assert "interrupted before the run went on" in err
     assert "Traceback" not in err
 
@@ -129,7 +129,7 @@ def test_a_signal_ends_resuming_all(waiting: Here) -> None:
         wait_for((waiting.path / "one.started").exists)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
-    assert process.returncode == exits.SIGTERM
+    assert process.returncode == exit_codes.SIGTERM
     assert "resuming run x" in out
     assert "resuming run y" not in out
 
@@ -154,18 +154,18 @@ def test_ctrl_c_ends_following(waiting: Here) -> None:
         assert "waiting for somebody to resume it" in log.stderr.readline()
         log.send_signal(signal.SIGINT)
         _, err = log.communicate(timeout=20)
-    assert (log.returncode, err) == (exits.SIGINT, "")
+    assert (log.returncode, err) == (exit_codes.SIGINT, "")
 
 
 def test_a_driven_run_is_left_alone(waiting: Here) -> None:
     with started(waiting, "threading") as process:
         assert "process" in waiting("show", "x").stdout
-        assert waiting("plan", "x", exits=exits.DRIVEN)
+        assert waiting("plan", "x", exits=exit_codes.DRIVEN)
         assert "is driven by somebody else and is left alone" in waiting("resume").stderr
-        waiting("resume", "x", exits=exits.DRIVEN)
+        waiting("resume", "x", exits=exit_codes.DRIVEN)
         assert "its driver was told" in waiting("cancel", "x", "--reason", "enough").stdout
         _, err = process.communicate(timeout=30)
-    assert process.returncode == exits.FAILED
+    assert process.returncode == exit_codes.FAILED
     assert f"cancelled by {getpass.getuser()}: enough" in err
     assert waiting.runs()[0]["status"] == "cancelled"
 
@@ -180,6 +180,6 @@ def test_a_damaged_run_while_another_is_fine(waiting: Here) -> None:
     )
     connection.commit()
     connection.close()
-    out, _ = waiting.real("verify", exits=exits.FAILED)
+    out, _ = waiting.real("verify", exits=exit_codes.FAILED)
     assert "damaged: run x at seq" in out
     assert "2 runs, " in out

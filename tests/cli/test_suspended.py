@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from durable import list_runs, open_run, open_store
-from durable.cli import exits
+from durable.cli import exit_codes
 from durable.definition.loading import load_workflow
 from durable.testing import FakeClock
 from tests.cli.place import Here, wait_for
@@ -46,7 +46,7 @@ SLEEPS = """
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Suspend runs at once; nobody answers in these tests while a body is held."""
-    monkeypatch.setattr("durable.context.calls.LIVE_WAIT", 0.0)
+    monkeypatch.setattr("durable.context.durable_calls.LIVE_WAIT", 0.0)
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def asks(here: Here) -> Here:
 
 def test_a_run_that_suspends_says_what_it_waits_for_and_how_to_go_on(asks: Here) -> None:
     """Each wait with the command that brings it."""
-    result = asks("run", "asks.py", "--run-id", "x", exits=exits.SUSPENDED)
+    result = asks("run", "asks.py", "--run-id", "x", exits=exit_codes.SUSPENDED)
     assert "run x is suspended after" in result.stderr
     assert (
         "  ask waits for an answer to publish, approval: Publish? -> durable answer x publish\n"
         "then go on with: durable resume x\n"
     ) in result.stderr
     asks("answer", "x", "--approve")
-    result = asks("resume", "x", exits=exits.SUSPENDED)
+    result = asks("resume", "x", exits=exit_codes.SUSPENDED)
     assert "  paid waits for signal paid -> durable signal x paid\n" in result.stderr
     asks("signal", "x", "paid", "--value", "12")
     assert "result: 12" in asks("resume", "x").stdout
@@ -72,26 +72,26 @@ def test_a_run_that_suspends_says_what_it_waits_for_and_how_to_go_on(asks: Here)
 
 def test_a_run_that_cannot_go_on_is_not_driven(asks: Here) -> None:
     """It says so, with a code of its own; nothing is recorded."""
-    asks("run", "asks.py", "--run-id", "x", exits=exits.SUSPENDED)
+    asks("run", "asks.py", "--run-id", "x", exits=exit_codes.SUSPENDED)
     before = asks.types("x")
     for words in (("resume", "x"), ("run", "asks.py", "--run-id", "x"), ("run", "asks.py")):
-        said = asks(*words, exits=exits.SUSPENDED).stderr
+        said = asks(*words, exits=exit_codes.SUSPENDED).stderr
         assert "run x is suspended; nothing was done" in said
         assert "durable answer x publish" in said
         assert ("--new starts another run" in said) is (words == ("run", "asks.py"))
-    assert asks("resume", "x", "--quiet", exits=exits.SUSPENDED).output == ""
+    assert asks("resume", "x", "--quiet", exits=exit_codes.SUSPENDED).output == ""
     assert asks.types("x") == before
     assert (asks.path / "bodies.txt").read_text() == "ask "
-    asks("run", "asks.py", "--new", exits=exits.SUSPENDED)
+    asks("run", "asks.py", "--new", exits=exit_codes.SUSPENDED)
     assert len(asks.runs()) == 2
 
 
 def test_the_same_command_goes_on_once_it_can(asks: Here) -> None:
     """As with a run that was interrupted."""
-    asks("run", "asks.py", exits=exits.SUSPENDED)
+    asks("run", "asks.py", exits=exit_codes.SUSPENDED)
     run_id = asks.runs()[0]["run_id"]
     asks("answer", run_id, "--approve")
-    said = asks("run", "asks.py", exits=exits.SUSPENDED)
+    said = asks("run", "asks.py", exits=exit_codes.SUSPENDED)
     assert f"continuing run {run_id}, suspended just now with 0 tasks done; --new starts another" in said.stdout
     assert len(asks.runs()) == 1
 
@@ -99,22 +99,22 @@ def test_the_same_command_goes_on_once_it_can(asks: Here) -> None:
 def test_what_is_waited_for_as_json(here: Here) -> None:
     """Kind, name, when it is over by itself, and the command that brings it, if there is one."""
     here.write("sleeps.py", SLEEPS)
-    document = here.json("run", "sleeps.py", "--run-id", "x", exits=exits.SUSPENDED)
+    document = here.json("run", "sleeps.py", "--run-id", "x", exits=exit_codes.SUSPENDED)
     (wait,) = document["waiting"]
     due = datetime.fromisoformat(wait.pop("due"))
     assert 35_900 < (due - datetime.now(UTC)).total_seconds() < 36_001
     assert wait == {"task_id": "night", "kind": "sleep", "name": "", "command": None}
     assert (document["status"], document["resume"]) == ("suspended", "durable resume x")
-    assert "night waits for its sleep until " in here("resume", "x", exits=exits.SUSPENDED).stderr
+    assert "night waits for its sleep until " in here("resume", "x", exits=exit_codes.SUSPENDED).stderr
 
 
 def test_the_commands_name_the_store_where_it_is_needed(asks: Here) -> None:
     """They can be copied as they are."""
-    said = asks("run", "asks.py", "--run-id", "x", "--store", "my.db", exits=exits.SUSPENDED).stderr
+    said = asks("run", "asks.py", "--run-id", "x", "--store", "my.db", exits=exit_codes.SUSPENDED).stderr
     assert "durable answer x publish --store " in said
     command = next(line for line in said.splitlines() if "durable answer" in line).split("-> durable ")[1]
     asks(*command.split(), "--approve")
-    asks("resume", "x", "--store", "my.db", exits=exits.SUSPENDED)
+    asks("resume", "x", "--store", "my.db", exits=exit_codes.SUSPENDED)
 
 
 def test_a_hundred_suspended_runs_hold_nothing_and_one_resume_goes_on_with_those_that_can(here: Here) -> None:
@@ -143,10 +143,10 @@ def test_a_hundred_suspended_runs_hold_nothing_and_one_resume_goes_on_with_those
 
 def test_one_that_is_suspended_again_is_no_problem(asks: Here) -> None:
     """A crontab that resumes everything is content; the document says it."""
-    asks("run", "asks.py", "--run-id", "x", exits=exits.SUSPENDED)
+    asks("run", "asks.py", "--run-id", "x", exits=exit_codes.SUSPENDED)
     asks("answer", "x", "--approve")
-    (document,) = asks.json("resume", exits=exits.OK)
-    assert (document["status"], document["exit_code"]) == ("suspended", exits.SUSPENDED)
+    (document,) = asks.json("resume", exits=exit_codes.OK)
+    assert (document["status"], document["exit_code"]) == ("suspended", exit_codes.SUSPENDED)
 
 
 def test_runs_whose_time_has_come_and_interrupted_ones_are_gone_on_with_in_their_order(here: Here) -> None:
@@ -184,7 +184,7 @@ def test_wait_stays_until_the_end(asks: Here) -> None:
 
 def test_resume_can_wait_too(asks: Here) -> None:
     """Also for a run that could not go on otherwise."""
-    asks("run", "asks.py", "--run-id", "x", exits=exits.SUSPENDED)
+    asks("run", "asks.py", "--run-id", "x", exits=exit_codes.SUSPENDED)
     with asks.spawn("resume", "x", "--wait") as process:
         wait_for(lambda: "RunContinued" in asks.types("x"))
         asks("answer", "x", "publish", "--reject")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durable.cli import exits
+from durable.cli import exit_codes
 from tests.cli.desk import Desk
 from tests.cli.place import Here
 
@@ -10,7 +10,7 @@ from tests.cli.place import Here
 def test_waiting_where_nothing_has_run(here: Here) -> None:
     assert "nothing has run here" in here("waiting").output
     assert here.json("waiting") == []
-    here("waiting", "x", exits=exits.ERROR)
+    here("waiting", "x", exits=exit_codes.ERROR)
 
 
 def test_waiting_lists_questions(desk: Desk) -> None:
@@ -56,7 +56,7 @@ def test_waiting_lists_signals_and_sleeps(desk: Desk) -> None:
 def test_waiting_says_when_nothing_waits(desk: Desk) -> None:
     assert "nothing waits" in desk("waiting").stderr
     assert "run run waits for nothing" in desk("waiting", "run").stderr
-    desk("waiting", "other", exits=exits.ERROR)
+    desk("waiting", "other", exits=exit_codes.ERROR)
 
 
 def test_waiting_and_answering_import_and_unpickle_nothing(desk: Desk) -> None:

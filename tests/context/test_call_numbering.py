@@ -8,8 +8,8 @@ import contextvars
 import pytest
 
 from durable import DefinitionError, DivergenceError, TaskExecutionContext, TaskFailed, open_store, task, workflow
-from durable.context.scope import InStep, Numbering
-from durable.core.marks import LOOP, STEP, TIMER, Mark, Marks, put
+from durable.context.call_numbering import InStep, Numbering
+from durable.core.durable_calls import LOOP, STEP, TIMER, Mark, Marks, put
 
 
 def numbering(**recorded: Mark) -> Numbering:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
-from durable.core.marks import FEEDBACK, LOOP, SIGNAL, TIMER, find
+from durable.core.durable_calls import FEEDBACK, LOOP, SIGNAL, TIMER, find
 from durable.core.specs import Fragment, GroupSpec, MapSpec, TaskSpec
 from durable.core.timers import RUN
 from durable.core.transitions import PENDING, SUSPENDED

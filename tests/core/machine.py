@@ -14,7 +14,7 @@ from durable.core.decide import Frontier
 from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
 from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
-from durable.core.marks import copied
+from durable.core.durable_calls import copied
 from durable.core.specs import Fragment, MapSpec
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, ENDED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, TIMED_OUT

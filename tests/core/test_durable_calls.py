@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from durable.core.graph import Definition
-from durable.core.marks import LOOP, SIGNAL, STEP, Mark, Marks, copied, find, put, walk
+from durable.core.durable_calls import LOOP, SIGNAL, STEP, Mark, Marks, copied, find, put, walk
 from durable.errors import LogCorrupt
 from tests.core.machine import Machine, tasks
 

@@ -11,7 +11,7 @@ from durable.core.events import Event
 from durable.core.fold import apply
 from durable.core.forking import Selection, Survey
 from durable.core.graph import Definition
-from durable.core.marks import Mark, walk
+from durable.core.durable_calls import Mark, walk
 from durable.core.state import RunState
 from durable.core.transitions import PENDING, RUNNING
 from tests.core.forks import OPEN, Lively, forked, surveyed

@@ -7,7 +7,7 @@ import threading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable.core.keys import KeyTable
+from durable.core.key_table import KeyTable
 
 
 @settings(max_examples=200, deadline=None)

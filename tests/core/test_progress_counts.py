@@ -7,7 +7,7 @@ from random import Random
 
 from hypothesis import given, settings
 
-from durable.core.gauge import LAST_FAILURES, SLOWEST, Gauge
+from durable.core.progress_counts import LAST_FAILURES, SLOWEST, Gauge
 from durable.core.graph import Definition, GroupSpec
 from durable.core.progress import FailedTask, Progress
 from durable.core.state import RunState

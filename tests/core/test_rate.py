@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from durable.core.pace import ENOUGH, Pace
+from durable.core.rate import ENOUGH, Pace
 
 SECOND = 1_000_000
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durable.core.events import Event
-from durable.core.fold_growth import SPARSE
+from durable.core.fold_scheduling import SPARSE
 from durable.core.graph import Definition, GroupSpec, TaskSpec
 from durable.core.replay import dump, fragments_of, opened, replay, restore, squeezed, unsqueezed
 from durable.core.specs import MapSpec

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from durable.core.decide import AHEAD, Frontier
 from durable.core.graph import Definition, GroupSpec
-from durable.core.lanes import Pace
+from durable.core.slots import Pace
 from durable.core.specs import MapSpec, TaskSpec
 from tests.core.machine import Machine, tasks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
 
 

@@ -11,7 +11,7 @@ from signal import SIGKILL
 
 import pytest
 
-from durable.payloads import decode
+from durable.values.payloads import decode
 from durable.testing import CrashKit, Trial, Workload
 
 FLOW = """

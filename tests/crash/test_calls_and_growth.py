@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from durable.payloads import decode
+from durable.values.payloads import decode
 from durable.testing import CrashKit, Kill, Outcome, Send, Workload
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from durable.core.fold import apply
 from durable.core.state import RunState
 from durable.core.transitions import RUNNING
-from durable.engine.recover import read_graph
+from durable.engine.load import read_graph
 from durable.testing import CrashKit, Trial, Workload
 
 FILE = str(Path(__file__).with_name("flows_to_control.py"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from durable import open_store
-from durable.forks import fork_run
+from durable.runs.forks import fork_run
 from durable.testing import CrashKit, Kill, Trial, Workload
 
 HERE = Path(__file__).parent

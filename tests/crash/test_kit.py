@@ -10,7 +10,7 @@ import pytest
 
 from durable.core.events import Event, encode_fields
 from durable.core.specs import Definition, GroupSpec, TaskSpec
-from durable.engine.recover import encode_definition
+from durable.engine.load import encode_definition
 from durable.testing import CrashKit, Kill, Outcome, Report, Send, Workload
 from durable.testing.crash.evidence import Evidence
 from durable.testing.crash.laws import LAWS, breaches

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from durable import open_run
-from durable.payloads import decode
+from durable.values.payloads import decode
 
 FLOW = """
 import json, os, resource, signal, sys
 from durable import task, workflow
-from durable.engine import view
+from durable.engine import run_view as view
 
 view.CACHE_BYTES = 1 << 20  # the cache of values has a bound of its own, which small runs do not reach
 size, die_at, store = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]

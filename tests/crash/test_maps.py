@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from durable.payloads import decode
+from durable.values.payloads import decode
 from durable.testing import CrashKit, Kill, Outcome, Trial, Workload
 
 FILE = str(Path(__file__).with_name("mapping_flows.py"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from durable.scripts import load_script
+from durable.values.programs import load_script
 from durable.testing import CrashKit, Kill, Workload
 
 FILE = str(Path(__file__).with_name("random_flows.py"))

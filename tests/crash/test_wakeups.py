@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from durable import TaskExecutionContext, open_run, open_store, parallel, task, workflow
-from durable.context import calls
+from durable.context import durable_calls as calls
 
 
 def test_a_signal_that_comes_while_a_body_unwinds_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

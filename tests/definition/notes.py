@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from durable import Run, Store
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.steps import BaseMachineStep
-from durable.run import start_run
+from durable.runs.start import start_run
 
 
 class Note(BaseMachineStep):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from durable import DefinitionError, DuplicateKey, PayloadError
 from durable.core.specs import Window
-from durable.definition import windows as module
-from durable.definition.windows import (
+from durable.definition import item_windows as module
+from durable.definition.item_windows import (
     MOST_BYTES,
     MOST_ITEMS,
     by_reference,
@@ -24,7 +24,7 @@ from durable.definition.windows import (
     refuse_twice,
     windows,
 )
-from durable.payloads import decode
+from durable.values.payloads import decode
 
 
 def items_of(found: list[Window]) -> list[Any]:

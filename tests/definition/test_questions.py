@@ -13,7 +13,7 @@ from durable import DefinitionError, Event
 from durable.core.events import encode_fields
 from durable.errors import FeedbackRefused, LogCorrupt
 from durable.human import FeedbackRequest, FeedbackType
-from durable.human.questions import (
+from durable.definition.questions import (
     channel_writes,
     check_answer,
     decode_request,
@@ -21,7 +21,7 @@ from durable.human.questions import (
     make_request,
     response,
 )
-from durable.payloads import encode
+from durable.values.payloads import encode
 
 FORM = {
     "type": "object",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from durable import DefinitionError, parallel, task
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.registry import WorkflowRegistry
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from durable import RetryPolicy, Store, TaskFailed, parallel, workflow
-from durable.definition.classes import Edge
+from durable.definition.workflow_definition import Edge
 from durable.definition.steps import BaseMachineStep
 from tests.definition.notes import define, named, ran, run
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from durable import Run, Store, open_store
-from durable.definition.classes import Edge
+from durable.definition.workflow_definition import Edge
 from durable.definition.loading import load_workflow
 from durable.definition.steps import BaseHumanStep
-from durable.run import start_run
+from durable.runs.start import start_run
 from tests.definition.notes import define, rework, run
 
 FILE = """
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
 
 class Step(BaseMachineStep):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from durable import ParallelGroup, Store, parallel, task
-from durable.definition.classes import Edge
+from durable.definition.workflow_definition import Edge
 from durable.definition.steps import BaseMachineStep
 from tests.definition.notes import Count, Note, define, named, ran, run
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from durable import Store, TaskFailed, parallel
-from durable.definition.classes import Edge
+from durable.definition.workflow_definition import Edge
 from durable.definition.steps import BaseMachineStep
-from durable.run import start_run
+from durable.runs.start import start_run
 from tests.definition.notes import Count, define, named, ran, rework, run
 
 

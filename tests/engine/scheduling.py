@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from durable import Run, TaskExecutionContext, Workflow, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.cutting import cuts, done
 

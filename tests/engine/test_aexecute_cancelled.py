@@ -108,7 +108,7 @@ def test_a_time_limit_around_aexecute(store: Store, after: float) -> None:
 
 def test_a_suspended_run_is_cancelled_with_its_caller(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if the cancellation comes when the run was just suspended, and its drive does not listen any more."""
-    from durable import asynchronous
+    from durable.runs import asynchronous
 
     @task
     async def asks(context: TaskExecutionContext) -> None:

@@ -29,9 +29,9 @@ from durable import (
     task,
     workflow,
 )
-from durable.cli.checking import check
+from durable.cli.log_check import check
 from durable.core.transitions import RUN_ENDS
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.engine.hanging import WAIT, last
 from tests.engine.reading import statuses
 

@@ -7,7 +7,7 @@ import pytest
 from durable import DivergenceError, Store, TaskExecutionContext, Workflow, parallel, task, workflow
 from durable.core.graph import Graph
 from durable.definition.compile import Compiled
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import GRAPH, facts
 from tests.engine.cutting import cuts
 from tests.engine.reading import count, fields, trail

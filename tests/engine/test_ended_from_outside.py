@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from durable import Store, TaskExecutionContext, open_run, open_store, parallel, task, workflow
-from durable.run import start_run
+from durable.runs.start import start_run
 from tests.engine.hanging import WAIT, hanging, last
 from tests.engine.reading import fields, statuses
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from durable import Event, LogCorrupt, Run, Store, Workflow, open_run, open_store, task
-from durable.engine.follow import Follower
-from durable.engine.recover import load
+from durable.engine.follower import Follower
+from durable.engine.load import load
 from durable.store import Lease
 from durable.testing import FakeClock
 from tests.core.machine import facts

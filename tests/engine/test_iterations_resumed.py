@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from durable import RetryPolicy, Store, TaskExecutionContext, TaskFailed, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.climbing import RAN, climbing
 from tests.engine.cutting import cuts

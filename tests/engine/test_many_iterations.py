@@ -64,6 +64,6 @@ def test_a_hundred_thousand_iterations_cost_the_same_from_first_to_last(store: S
 
 
 def _watched(wf: Workflow, store: Store, watch: Callable[..., Any]) -> Run:
-    from durable.run import start_run
+    from durable.runs.start import start_run
 
     return start_run(wf, store=store, start=None, observers=[watch])

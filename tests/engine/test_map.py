@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from durable import CoordinationBackend, DefinitionError, Store, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.mapping import BROKEN, RAN, alone, square, squares
 from tests.engine.reading import count, statuses

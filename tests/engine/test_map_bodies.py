@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from durable import Store, TaskExecutionContext, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.mapping import BROKEN, RAN, single_map, square
 

@@ -13,7 +13,7 @@ from durable import (
     task,
     workflow,
 )
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.mapping import BROKEN, RAN, SUM, in_the_middle, mapped, middle, numbers, square, total
 
@@ -94,7 +94,7 @@ def test_forks_of_maps_that_feed_each_other(store: Store) -> None:
 @pytest.mark.parametrize("part", [7, 4000])
 def test_a_fork_whose_events_have_other_numbers(store: Store, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     """What is left out, and what lies between the parts of the copy, moves the events that items are taken from."""
-    monkeypatch.setattr("durable.forks.BATCH_EVENTS", part)
+    monkeypatch.setattr("durable.runs.forks.BATCH_EVENTS", part)
 
     @task
     def plus(n: int) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from durable import Store, task, workflow
 from durable.core.decide import AHEAD
-from durable.definition.windows import MOST_ITEMS
+from durable.definition.item_windows import MOST_ITEMS
 from tests.engine.mapping import BROKEN, RAN, single_map
 
 

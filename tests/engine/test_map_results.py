@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from durable import Store, TaskExecutionContext, open_run, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.mapping import BROKEN, RAN, alone, square, squares
 

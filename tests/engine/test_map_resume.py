@@ -17,7 +17,7 @@ from durable import (
     task,
     workflow,
 )
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.cutting import cut, cuts, done
 from tests.engine.mapping import BROKEN, RAN, SUM, in_the_middle, mapped, numbers

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from durable import DefinitionError, RetryPolicy, Store, TaskExecutionContext, TaskFailed, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.engine.climbing import RAN, climbing
 from tests.engine.reading import count, fields, trail
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from durable import DefinitionError, PayloadError, Store, TaskExecutionContext, open_run, parallel, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.reading import appends, count, statuses, trail
 from tests.engine.scheduling import RAN, check_cuts, endpoint, first, second, work

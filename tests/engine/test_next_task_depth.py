@@ -7,7 +7,7 @@ import time
 import pytest
 
 from durable import Store, TaskExecutionContext, parallel, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.core.machine import facts
 from tests.engine.scheduling import RAN, work
 from tests.engine.single import single

@@ -87,7 +87,7 @@ def test_a_pool_that_breaks_is_made_anew_in_the_same_drive(store: Store, tmp_pat
 
 def test_a_run_comes_through_whatever_is_killed(tmp_path: Path) -> None:
     """Workers are killed at random while it goes on; every member succeeds in the end, and none is lost."""
-    from durable.executors.worker import Worker
+    from durable.executors.worker_process import Worker
 
     killed, made, over = [0], list[Worker](), threading.Event()
 

@@ -154,7 +154,7 @@ def b(): return 2
 with workflow("w", store="memory://") as wf:
     a | b
 wf.execute()
-heavy = {"multiprocessing", "concurrent.futures.process", "subprocess", "durable.remote", "durable.executors.pools"}
+heavy = {"multiprocessing", "concurrent.futures.process", "subprocess", "durable.executors.remote", "durable.executors.pools"}
 print(sorted(heavy & set(sys.modules)))
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}

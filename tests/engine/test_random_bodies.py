@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from durable import Run, Store, TaskExecutionContext, Workflow, open_store, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from durable.testing import FakeClock
 from tests.core.machine import facts
 from tests.engine.cutting import cuts

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from durable import PoisonTask, RetryPolicy, TaskExecutionContext, TaskFailed, Workflow, parallel, task, workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from tests.conftest import Died
 from tests.core.machine import facts
 from tests.engine.reading import count, statuses

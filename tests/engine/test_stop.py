@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from durable import RetryPolicy, Store, TaskExecutionContext, open_run, task, workflow
-from durable.engine.stop import GRACE_SECONDS
+from durable.engine.shutdown import GRACE_SECONDS
 from durable.testing import FakeClock
 from tests.engine.reading import count, fields, statuses
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from durable import DivergenceError, Store, TaskExecutionContext, TaskFailed, Workflow
-from durable.engine.recover import load
+from durable.engine.load import load
 from durable.testing import FakeClock
 from tests.core.machine import facts
 from tests.engine.cutting import cuts

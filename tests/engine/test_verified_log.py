@@ -13,7 +13,7 @@ from durable import LogCorrupt, Run, Store, Workflow, open_store, parallel, task
 from durable.core.digest import verified
 from durable.core.events import Event
 from durable.engine import journal
-from durable.engine.proof import Proof
+from durable.engine.verified_log import Proof
 
 MEMBERS = 120
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from durable import TaskExecutionContext, open_store, task, workflow
-from durable.context import calls
+from durable.context import durable_calls as calls
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.3])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from durable.errors import RunInterrupted
-from durable.executors.loop import LoopExecutor
+from durable.executors.event_loop import LoopExecutor
 
 WAIT = 20.0
 
@@ -124,7 +124,7 @@ def test_a_call_that_is_abandoned_before_it_began_does_not_run() -> None:
 
 def test_a_body_that_does_not_end_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing waits only so long; the loop's thread ends by itself after the body."""
-    monkeypatch.setattr("durable.executors.loop._PATIENCE", 0.05)
+    monkeypatch.setattr("durable.executors.event_loop._PATIENCE", 0.05)
     free, begun = threading.Event(), threading.Event()
 
     async def body() -> None:

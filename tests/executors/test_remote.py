@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from durable import PayloadError, PayloadRefused, task
-from durable.payloads import decode
-from durable.remote import Answer, pack_call, read_answer, run_call
+from durable.values.payloads import decode
+from durable.executors.remote import Answer, pack_call, read_answer, run_call
 from tests.engine import process_bodies as bodies
 
 
@@ -69,7 +69,7 @@ def test_code_that_is_not_importable_there_is_said_to_be_so(tmp_path: Path, monk
     monkeypatch.syspath_prepend(tmp_path)
     packed = pack_call(import_module("only_here").t, "r", (), {})
     assert value_of(read_answer(run_call(packed))) == 1
-    code = "import sys; from durable.remote import run_call; sys.stdout.buffer.write(run_call(sys.stdin.buffer.read()))"
+    code = "import sys; from durable.executors.remote import run_call; sys.stdout.buffer.write(run_call(sys.stdin.buffer.read()))"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part and part != str(tmp_path))}
     done = subprocess.run([sys.executable, "-c", code], input=packed, capture_output=True, env=env, timeout=50)
     error = read_answer(done.stdout).exception()

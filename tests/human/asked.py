@@ -8,9 +8,9 @@ from durable import Store
 from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.graph import Definition, TaskSpec
 from durable.core.state import RunState
-from durable.engine.recover import encode_definition, load
-from durable.human.questions import encode_request, make_request
-from durable.payloads import Payload, encode
+from durable.engine.load import encode_definition, load
+from durable.definition.questions import encode_request, make_request
+from durable.values.payloads import Payload, encode
 
 
 class Asked:

@@ -9,7 +9,7 @@ import pytest
 from durable import RunNotFound, Store
 from durable.errors import FeedbackRefused
 from durable.human import FeedbackManager, open_requests, send_answer, waiting
-from durable.messages import body_of
+from durable.engine.messages import body_of
 from durable.testing import FakeClock
 from tests.human.asked import Asked
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from durable import Run, Store, TaskExecutionContext, task, workflow
-from durable.workflows import Workflow
+from durable.runs.workflow import Workflow
 
 bodies: Counter[str] = Counter()
 broken: set[str] = set()

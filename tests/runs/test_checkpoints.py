@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from durable import RunConflict, RunNotFound, Store, StoreError, TaskExecutionContext, open_run, task, workflow
-from durable.checkpoints import CheckpointManager, CheckpointRef
+from durable.runs.checkpoints import CheckpointManager, CheckpointRef
 from durable.testing import FakeClock
-from durable.workflows import Workflow
+from durable.runs.workflow import Workflow
 
 bodies: Counter[str] = Counter()
 broken: list[str] = []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from durable import Store, TaskExecutionContext, TaskFailed, open_run, parallel, task, workflow
-from durable.engine.recover import load
-from durable.forks import Origin, commit_end, fork_run, origin
+from durable.engine.load import load
+from durable.runs.forks import Origin, commit_end, fork_run, origin
 from durable.testing import FakeClock
 from tests.engine.reading import count, fields, statuses, trail
 from tests.runs.forkable import asking, bodies, broken, chain, log, resumed, seq_of, work

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from durable import Store, TaskExecutionContext, open_run, parallel, task, workflow
-from durable.forks import fork_run
+from durable.runs.forks import fork_run
 from tests.engine.reading import count, fields, statuses
 from tests.runs.forkable import bodies, broken, chain, resumed, work
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from durable import DefinitionError, InvalidRunId, RunConflict, RunNotFound, Store, open_run
-from durable.forks import fork_run, split_ref
+from durable.runs.forks import fork_run, split_ref
 from durable.testing import FakeClock
 from tests.conftest import Died, MortalStore
 from tests.engine.reading import fields, statuses
@@ -28,7 +28,7 @@ def test_a_long_past_is_copied_in_parts(store: Store, monkeypatch: pytest.Monkey
     wf.start(run_id="old")
     broken.clear()
     whole = fork_run(store, "old", from_tasks=["d"])
-    monkeypatch.setattr("durable.forks.BATCH_EVENTS", size)
+    monkeypatch.setattr("durable.runs.forks.BATCH_EVENTS", size)
     parts = fork_run(store, "old", from_tasks=["d"])
     assert len(list(store.digests(parts))) > len(list(store.digests(whole))) == 1
     assert statuses(open_run(parts, store)) == statuses(open_run(whole, store))
@@ -42,7 +42,7 @@ def test_a_copy_that_was_not_completed_is_no_run_to_go_on_with(
     """A process that dies while it copies leaves a run that waits for the rest, and does nothing."""
     wf = chain(process(), *"abcdef")
     wf.execute(run_id="old")
-    monkeypatch.setattr("durable.forks.BATCH_EVENTS", 5)
+    monkeypatch.setattr("durable.runs.forks.BATCH_EVENTS", 5)
     with pytest.raises(Died):
         fork_run(process(appends=2), "old", new_run_id="new")
     store = process()

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import pytest
 
 from durable import DefinitionError, FeedbackRefused, RunNotFound, Store, open_run, parallel
-from durable.definition.classes import Edge, WorkflowDefinition
+from durable.definition.workflow_definition import Edge, WorkflowDefinition
 from durable.definition.registry import WorkflowRegistry
 from durable.definition.steps import BaseHumanStep, BaseMachineStep
-from durable.local_engine import LocalExecutionEngine
+from durable.runs.local_engine import LocalExecutionEngine
 from durable.testing import FakeClock
 
 T = TypeVar("T")

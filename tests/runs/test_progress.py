@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from durable import Progress, RunSuspended, Store, TaskExecutionContext, Workflow, open_run, open_store, parallel, task
-from durable.progress import Reporter, line, per_second, roughly
+from durable.runs.progress import Reporter, line, per_second, roughly
 from durable.testing import FakeClock
 from tests.conftest import Died
 
@@ -228,7 +228,7 @@ def test_nothing_is_done_for_a_log_that_nobody_wants(
 ) -> None:
     """At the level of warnings no thread is started and nobody observes the drive."""
     caplog.set_level(logging.WARNING, logger="durable")
-    monkeypatch.setattr("durable.progress.Reporter", None)
+    monkeypatch.setattr("durable.runs.progress.Reporter", None)
     group(store, lambda n: n, 3).start(run_id="r")
 
 

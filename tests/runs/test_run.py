@@ -161,7 +161,7 @@ def test_a_plan_knows_its_functions_through_decorators(store: Store) -> None:
 
 def test_an_observer_sees_each_commit(store: Store) -> None:
     """On the driver, after the events are durable."""
-    from durable.run import start_run
+    from durable.runs.start import start_run
 
     seen: list[int] = []
 

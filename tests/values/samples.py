@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from durable.payloads import decode, encode
+from durable.values.payloads import decode, encode
 
 
 class Color(enum.Enum):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from durable.core.results import ErrorRecord
 from durable.errors import PayloadError
-from durable.failures import MAX_CAUSES, MAX_TEXT, decode_error, encode_error, record_error
+from durable.values.failures import MAX_CAUSES, MAX_TEXT, decode_error, encode_error, record_error
 
 
 class Refused(Exception):
@@ -106,12 +106,12 @@ class TestTypeAndMessage:
 
     def test_an_error_of_a_script_has_one_name_in_each_process(self, tmp_path: Path) -> None:
         (tmp_path / "flow.py").write_text(
-            "from durable.failures import record_error\n"
+            "from durable.values.failures import record_error\n"
             "class Boom(Exception): pass\n"
             "name = record_error(Boom()).type\n"
             "if __name__ == '__main__': print(name)"
         )
-        for command in (["flow.py"], ["-c", "from durable.scripts import load_script as l; print(l('flow.py').name)"]):
+        for command in (["flow.py"], ["-c", "from durable.values.programs import load_script as l; print(l('flow.py').name)"]):
             done = subprocess.run(
                 [sys.executable, *command],
                 cwd=tmp_path,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from durable.errors import PayloadError, PayloadRefused
-from durable.payloads import Payload, decode, encode, preview_of
+from durable.values.payloads import Payload, decode, encode, preview_of
 
 KEY = "DURABLE_SIGNING_KEY"
 CAP = "DURABLE_MAX_PAYLOAD"

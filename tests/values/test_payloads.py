@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 
 from durable.errors import PayloadError
-from durable.payloads import Payload, decode, encode
+from durable.values.payloads import Payload, decode, encode
 from durable.values.exact import MAX_DEPTH
 from tests.values.samples import Color, Level, Text, kind_of, same, there_and_back, values
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durable.errors import PayloadError
-from durable.payloads import decode, encode
+from durable.values.payloads import decode, encode
 
 
 @dataclasses.dataclass

@@ -6,7 +6,7 @@ import datetime
 
 import freezegun
 
-from durable.payloads import decode, encode
+from durable.values.payloads import decode, encode
 from tests.values.samples import Report, there_and_back
 
 

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from durable.errors import PayloadError
-from durable.payloads import decode, encode, preview_of
+from durable.values.payloads import decode, encode, preview_of
 from tests.values.samples import Report, same
 
 

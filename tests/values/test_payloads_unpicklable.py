@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from durable.errors import PayloadError
-from durable.payloads import encode
+from durable.values.payloads import encode
 from tests.values.samples import there_and_back
 
 HERE = pathlib.Path(__file__)

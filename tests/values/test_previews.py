@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable.payloads import encode, preview_of
+from durable.values.payloads import encode, preview_of
 from durable.values.previews import PREVIEW_LENGTH, preview_value
 
 Point = collections.namedtuple("Point", "x y")

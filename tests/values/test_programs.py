@@ -8,17 +8,17 @@ from types import ModuleType
 
 import pytest
 
-from durable import scripts
+from durable.values import programs
 from durable.errors import PayloadError
-from durable.scripts import load_script, register_script
+from durable.values.programs import load_script, register_script
 from durable.values import references
 
 
 @pytest.fixture(autouse=True)
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test its own register of scripts and its own search path."""
-    monkeypatch.setattr(scripts, "_by_file", {})
-    monkeypatch.setattr(scripts, "_by_name", {})
+    monkeypatch.setattr(programs, "_by_file", {})
+    monkeypatch.setattr(programs, "_by_name", {})
     monkeypatch.setattr(references, "_imported", {})
     monkeypatch.setattr(sys, "path", [*sys.path])
 

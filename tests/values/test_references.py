@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from durable import scripts
+from durable.values import programs
 from durable.values import references
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PIPELINE = """
 import dataclasses, enum, sys, collections
 from pathlib import Path
-from durable.payloads import decode, encode
+from durable.values.payloads import decode, encode
 
 class Color(enum.Enum):
     RED = 1
@@ -82,7 +82,7 @@ LOADER = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from durable.scripts import register_script
+from durable.values.programs import register_script
 
 spec = spec_from_file_location("under_another_name", sys.argv[1])
 module = module_from_spec(spec)
@@ -95,7 +95,7 @@ getattr(module, sys.argv[2])(Path(sys.argv[3]))
 BARE_READER = """
 import sys
 from pathlib import Path
-from durable.payloads import decode
+from durable.values.payloads import decode
 path = Path(sys.argv[1])
 found = decode(path.with_suffix(".encoding").read_text(), path.read_bytes())
 found["module"].check(found)
@@ -114,8 +114,8 @@ def pipeline(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test its own register of scripts and its own search path."""
-    monkeypatch.setattr(scripts, "_by_file", {})
-    monkeypatch.setattr(scripts, "_by_name", {})
+    monkeypatch.setattr(programs, "_by_file", {})
+    monkeypatch.setattr(programs, "_by_name", {})
     monkeypatch.setattr(references, "_imported", {})
     monkeypatch.setattr(sys, "path", [*sys.path])
 
@@ -182,7 +182,7 @@ class TestProcesses:
 
     def test_a_prompt_without_a_file_pickles_by_value(self, tmp_path: Path) -> None:
         code = """
-        from durable.payloads import decode, encode
+        from durable.values.payloads import decode, encode
         class Item: x = 1
         payload = encode(Item())
         assert b"resolve_reference" not in payload.data

@@ -8,18 +8,18 @@ from types import ModuleType
 
 import pytest
 
-from durable import scripts
+from durable.values import programs
 from durable.errors import PayloadError
-from durable.payloads import decode, encode
-from durable.scripts import load_script
+from durable.values.payloads import decode, encode
+from durable.values.programs import load_script
 from durable.values import references
 
 
 @pytest.fixture(autouse=True)
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test its own register of scripts and its own search path."""
-    monkeypatch.setattr(scripts, "_by_file", {})
-    monkeypatch.setattr(scripts, "_by_name", {})
+    monkeypatch.setattr(programs, "_by_file", {})
+    monkeypatch.setattr(programs, "_by_name", {})
     monkeypatch.setattr(references, "_imported", {})
     monkeypatch.setattr(sys, "path", [*sys.path])
 
@@ -36,8 +36,8 @@ class TestMissing:
 
     def forget(self, module: ModuleType) -> None:
         del sys.modules[module.__name__]
-        scripts._by_file.clear()
-        scripts._by_name.clear()
+        programs._by_file.clear()
+        programs._by_name.clear()
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         path, encoding, data = self.written(tmp_path)
@@ -50,7 +50,7 @@ class TestMissing:
         path.write_text("class Renamed: pass")
         with pytest.raises(PayloadError, match=r"flow\.py has no Item"):
             decode(encoding, data)
-        self.forget(scripts.load_script(path))
+        self.forget(programs.load_script(path))
 
     @pytest.mark.parametrize("code", ["1 / 0", "import sys; sys.exit(3)", "this is no python"])
     def test_a_file_that_cannot_be_loaded_is_named(self, code: str, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ class TestMissing:
             load_script(tmp_path / name / "flow.py")
         with pytest.raises(PayloadError, match=r"may be in .*one.flow\.py or .*two.flow\.py"):
             decode(encoding, data)
-        for module in list(scripts._by_file.values()):
+        for module in list(programs._by_file.values()):
             del sys.modules[module.__name__]
 
     def test_of_two_scripts_the_one_that_has_the_name_is_the_moved_one(self, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ class TestMissing:
             (tmp_path / name / "flow.py").write_text(code)
             load_script(tmp_path / name / "flow.py")
         assert type(decode(encoding, data)).__module__ == "durable_script_flow"
-        for module in list(scripts._by_file.values()):
+        for module in list(programs._by_file.values()):
             del sys.modules[module.__name__]
 
     def test_a_redefined_class_is_not_mistaken_for_the_new_one(self, tmp_path: Path) -> None:

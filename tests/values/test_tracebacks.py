@@ -8,8 +8,8 @@ from typing import Any
 
 from durable.core.results import ErrorRecord
 from durable.errors import UpstreamUnavailable
-from durable.failures import MAX_TEXT, decode_error, encode_error, record_error
-from durable.payloads import encode
+from durable.values.failures import MAX_TEXT, decode_error, encode_error, record_error
+from durable.values.payloads import encode
 
 
 def raised(body: Callable[[], object]) -> BaseException:
@@ -78,7 +78,7 @@ class TestTraceback:
         assert "payloads.py" in "".join(traceback.format_tb(error.__traceback__))
         text = record_error(error, skip_files=(__file__,)).traceback
         assert "in __reduce__" in text or "cloudpickle" in text
-        assert "durable/payloads.py" not in text
+        assert "durable/values/payloads.py" not in text
 
     def test_an_error_of_durable_itself_shows_no_frames_but_a_bug_in_it_does(self) -> None:
         assert record_error(raising(UpstreamUnavailable("gone")), skip_files=(__file__,)).traceback == ""

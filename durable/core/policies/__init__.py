@@ -5,7 +5,7 @@ descriptions into policies.
 """
 
 from durable.core.policies.base import GroupExecutionPolicy
-from durable.core.policies.making import AllOf, is_built_in, make_policy
+from durable.core.policies.factory import AllOf, is_built_in, make_policy
 from durable.core.policies.rules import (
     AtLeastNGroupPolicy,
     BestEffortGroupPolicy,

@@ -14,11 +14,11 @@ from functools import partial
 
 import msgspec
 
-from durable.context import calls
+from durable.context import durable_calls as calls
 from durable.definition.loading import load_workflow
 from durable.engine import drive, journal, lifecycle
-from durable.payloads import encode
-from durable.run import Run, open_run, start_run
+from durable.values.payloads import encode
+from durable.runs.start import Run, open_run, start_run
 from durable.store import Lease, Store
 from durable.testing.crash.sending import send_first
 from durable.testing.crash.stores import open_quickly

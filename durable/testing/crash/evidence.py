@@ -11,7 +11,7 @@ import msgspec
 
 from durable.core.events import Event
 from durable.core.specs import Definition, Fragment
-from durable.payloads import decode_raw
+from durable.values.payloads import decode_raw
 from durable.testing.crash.witness import ACKNOWLEDGED, Line
 
 _GRAPHS: dict[str, type[Definition | Fragment]] = {

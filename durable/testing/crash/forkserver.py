@@ -18,14 +18,14 @@ import msgspec
 
 import durable
 from durable.errors import StoreNotFound
-from durable.payloads import encode
+from durable.values.payloads import encode
 from durable.testing.crash import child
 from durable.testing.crash.exits import Answer, Request, attend
 from durable.testing.crash.stores import store_opener
 
 _WARM = (
-    "durable.definition.inspection", "durable.definition.recipes", "durable.executors.threads",
-    "durable.executors.loop", "durable.human.answers", "asyncio", "sqlite_utils",
+    "durable.definition.static_divergence", "durable.definition.scheduling", "durable.executors.threads",
+    "durable.executors.event_loop", "durable.human.answers", "asyncio", "sqlite_utils",
 )  # fmt: skip
 _WARM_IF_THERE = ("durable.prompts.manager", "jinja2.ext", "jsonschema", "yaml")
 

@@ -10,8 +10,8 @@ import msgspec
 from durable.core.events import Event
 from durable.core.state import RunState
 from durable.core.transitions import FAILED, STATUSES
-from durable.engine.view import RunView
-from durable.payloads import Payload, encode
+from durable.engine.run_view import RunView
+from durable.values.payloads import Payload, encode
 from durable.store import Store
 
 Bytes = tuple[str, bytes] | None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durable.errors import FeedbackRefused
-from durable.messages import ANSWER, CANCEL, SIGNAL, TERMINATE, make_message
-from durable.payloads import encode
-from durable.run import Run
+from durable.engine.messages import ANSWER, CANCEL, SIGNAL, TERMINATE, make_message
+from durable.values.payloads import encode
+from durable.runs.start import Run
 from durable.store import Store
 from durable.testing.crash.workload import Send
 

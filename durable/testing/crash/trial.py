@@ -12,9 +12,9 @@ from durable.core.events import Event
 from durable.core.plan import Plan
 from durable.core.replay import dump
 from durable.core.state import RunState
-from durable.engine.recover import load
+from durable.engine.load import load
 from durable.errors import DurableError
-from durable.run import Run
+from durable.runs.start import Run
 from durable.testing.crash.evidence import Evidence
 from durable.testing.crash.exits import Exit
 from durable.testing.crash.laws import breaches

@@ -11,12 +11,12 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
-from durable.context import calls
-from durable.context.attempt import TaskExecutionContext
-from durable.context.loop import Tracked
+from durable.context import durable_calls as calls
+from durable.context.task_context import TaskExecutionContext
+from durable.context.tracked_loop import Tracked
 from durable.context.port import Durable, Invoke
 from durable.core.events import Event
-from durable.core.marks import Mark
+from durable.core.durable_calls import Mark
 from durable.core.retry import RetryPolicy
 from durable.engine.attempt import Attempt
 from durable.store import Store

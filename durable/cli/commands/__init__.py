@@ -1,0 +1,1 @@
+"""One file a command; ``durable.cli.main`` finds them by name."""
