@@ -7,7 +7,6 @@ Everything public can be imported from here. Names are loaded when they are firs
 from __future__ import annotations
 
 from durable._version import __version__
-from durable.definition import standalone
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would cost 10 ms
 if TYPE_CHECKING:
@@ -167,15 +166,15 @@ def _run_group(group: ParallelGroup, options: Mapping[str, Any]) -> dict[str, Ta
     return run_group(group, **options)
 
 
-standalone.run_group = _run_group
-
-
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'durable' has no attribute {name!r}")
     from importlib import import_module
 
+    from durable.definition import standalone
+
+    standalone.run_group = _run_group  # here alone both are known: definitions, and what runs them
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

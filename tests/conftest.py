@@ -33,6 +33,13 @@ def sqlite_store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
         yield opened
 
 
+@pytest.fixture
+def real() -> Iterator[Store]:
+    """A store in memory on the machine's clock, for what the fake one cannot move: event loops and people."""
+    with open_store("memory://") as opened:
+        yield opened
+
+
 class AtOnce:
     """An executor that runs each call when it is submitted: all completions arrive together, in order."""
 

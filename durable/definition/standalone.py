@@ -1,7 +1,7 @@
 """Who runs a group that is run on its own, without a workflow: ``group.run()``.
 
 Definitions do not know what runs them. The package's root (``durable/__init__.py``), which knows both, puts it here.
-It is imported by every ``import durable``: it must not import anything.
+It is imported with the first public name: it must not import anything else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from durable.core.results import TaskResult
     from durable.definition.expressions import ParallelGroup
+
 
 run_group: Callable[[ParallelGroup, Mapping[str, Any]], dict[str, TaskResult]]
 """Runs a group with options as for ``Workflow.start``, and returns each member's result by id."""

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from durable import open_store
+from tests.cli.desk import Desk
 from tests.cli.place import FLOW, Here
+from tests.human.asked import Asked
 
 
 @pytest.fixture
@@ -34,3 +37,12 @@ def flow(here: Here) -> Here:
     """The folder with flow.py: extract >> transform >> load."""
     here.write("flow.py", FLOW)
     return here
+
+
+@pytest.fixture
+def desk(here: Here) -> Iterator[Desk]:
+    """A run in .durable/runs.db that has begun a task."""
+    made = Desk(here.path)
+    with open_store() as made.store:
+        made.run = Asked(made.store, "one")
+        yield made

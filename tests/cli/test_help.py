@@ -83,7 +83,7 @@ def test_only_the_command_that_is_used_is_imported() -> None:
     assert done.stdout.splitlines()[-1] == "['durable.cli.commands.runs']"
 
 
-def test_version() -> None:
+def test_version_is_printed() -> None:
     from durable import __version__
 
     assert CliRunner().invoke(main, ["--version"]).output == f"durable {__version__}\n"

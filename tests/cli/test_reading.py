@@ -80,12 +80,12 @@ def test_something_else_is_not_taken_for_a_store(here: Here) -> None:
 
 
 @pytest.mark.parametrize("name", ["show", "log", "plan", "verify", "cancel", "resume"])
-def test_an_unknown_run(flow: Here, name: str) -> None:
+def test_an_unknown_run_is_an_error(flow: Here, name: str) -> None:
     flow("run", "flow.py")
     assert "there is no run 'nope'" in flow(name, "nope", exits=exit_codes.ERROR).stderr
 
 
-def test_runs(flow: Here) -> None:
+def test_runs_lists_runs(flow: Here) -> None:
     flow("run", "flow.py", "--run-id", "a")
     flow.interrupted("--run-id", "b")
     flow.write("fail", "")
@@ -109,7 +109,7 @@ def test_runs(flow: Here) -> None:
     assert flow("runs", "--limit", "0").stderr == ""
 
 
-def test_show(here: Here) -> None:
+def test_show_prints_a_run(here: Here) -> None:
     here.write("grouped.py", GROUP)
     here("run", "grouped.py", "--run-id", "x", "--input", "key=1", exits=1)
     shown = here("show", "x").stdout
@@ -134,7 +134,7 @@ def test_show(here: Here) -> None:
     ]
 
 
-def test_show_one_task(here: Here) -> None:
+def test_show_prints_one_task(here: Here) -> None:
     here.write("grouped.py", GROUP)
     here("run", "grouped.py", "--run-id", "x", exits=1)
     assert 'raise KeyError("gone")' in here("show", "x", "--task", "bad").stdout
@@ -165,7 +165,7 @@ def test_long_tables_show_what_matters(here: Here) -> None:
     assert [line.split()[0] for line in planned.stdout.splitlines()[-2:]] == ["all", "t290"]
 
 
-def test_log(flow: Here) -> None:
+def test_log_prints_events(flow: Here) -> None:
     flow("run", "flow.py", "--run-id", "x")
     lines = flow("log", "x").stdout.splitlines()
     assert lines[0].split()[0] == "1"
@@ -181,7 +181,7 @@ def test_log(flow: Here) -> None:
     assert "TaskFailed" in flow("log", "x", "--type", "TaskFail", exits=exit_codes.USAGE).stderr
 
 
-def test_plan(flow: Here) -> None:
+def test_plan_prints_what_a_resume_would_do(flow: Here) -> None:
     flow.write("fail", "")
     flow("run", "flow.py", "--run-id", "x", exits=1)
     flow.write(
@@ -204,7 +204,7 @@ def test_plan_of_an_ended_run(flow: Here) -> None:
     assert "nothing to do: the run has ended" in flow("plan", "x", exits=exit_codes.NOTHING).stdout
 
 
-def test_cancel(flow: Here) -> None:
+def test_cancel_ends_a_run_for_good(flow: Here) -> None:
     flow.interrupted("--run-id", "x")
     assert flow("cancel", "x", "--reason", "wrong day").stdout == "run x was cancelled\n"
     assert flow.events("x")[-1]["fields"]["reason"] == "wrong day"
@@ -214,7 +214,7 @@ def test_cancel(flow: Here) -> None:
     assert "has already ended: succeeded" in flow("cancel", "y", exits=exit_codes.NOTHING).stdout
 
 
-def test_verify(flow: Here) -> None:
+def test_verify_reads_every_event(flow: Here) -> None:
     import sqlite3
 
     flow("run", "flow.py", "--run-id", "x")

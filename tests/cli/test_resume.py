@@ -127,7 +127,7 @@ def test_run_names_the_way_to_begin_anew_when_the_code_diverges(flow: Here) -> N
     assert "to begin anew: durable run --new" in err
 
 
-def test_wrong_usage(flow: Here) -> None:
+def test_wrong_usage_says_what_is_wrong(flow: Here) -> None:
     flow("resume", "--policy", "strict", exits=exit_codes.USAGE)
     flow("resume", "--file", "flow.py", exits=exit_codes.USAGE)
     flow.interrupted("--run-id", "x")

@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_used(here: Here, text: str, said: str) -> None:
     assert here.json("run", "broken.py", exits=exit_codes.USAGE)["exit_code"] == exit_codes.USAGE
 
 
-def test_wrong_usage(flow: Here) -> None:
+def test_wrong_usage_says_what_is_wrong(flow: Here) -> None:
     assert "there is no such file" in flow("run", "none.py", exits=exit_codes.USAGE).stderr
     assert "--new makes a new id" in flow("run", "flow.py", "--new", "--run-id", "x", exits=exit_codes.USAGE).stderr
     assert "has no workflow 'nope'" in flow("run", "flow.py:nope", exits=exit_codes.USAGE).stderr

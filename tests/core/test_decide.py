@@ -1,130 +1,11 @@
-"""The frontier: what may start, open, be skipped and be judged, kept current and derived anew alike."""
+"""What may start: joins, waits, jumps, limits, and what a failure blocks."""
 
 from __future__ import annotations
 
-from random import Random
-from typing import Any
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from durable.core.decide import Frontier
 from durable.core.graph import Definition, GroupSpec, TaskSpec
 from durable.core.specs import Fragment
-from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, SUSPENDED, WAITING
-from tests.core.machine import BAD, Machine, all_ids, definitions, seeds, tasks
-
-
-def offers(frontier: Frontier) -> dict[str, Any]:
-    """What a frontier would have done now, whatever its queues look like."""
-    nodes = frontier.state.nodes
-    startable = {PENDING, INTERRUPTED, WAITING, SUSPENDED}
-    queued = [node for lane in frontier.lanes.queues.values() for node in lane] + list(frontier.lanes.suspects)
-    queued += [
-        node for when, node in frontier.lanes.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING
-    ]
-    return {
-        "start": {node for node in queued if nodes[node] in startable},
-        "open": {node for node in frontier.to_open if nodes[node] == PENDING},
-        "skip": {node for node in frontier.to_skip if nodes[node] == PENDING},
-        "judge": {node for node in frontier.to_judge if nodes[node] == RUNNING and not frontier.unsettled[node]},
-        "live": set(frontier.lanes.live),
-        "asleep": set(frontier.asleep),
-        "failed": {group: count for group, count in frontier.failed.items() if nodes[group] == RUNNING},
-        "unsettled": {group: frontier.unsettled[group] for group in frontier.failed if nodes[group] == RUNNING},
-        "expand": set(frontier._hungry()),
-        "timer": frontier.timers.next(),
-        "busy": {lane: count for lane, count in frontier.lanes.busy.items() if count},
-    }
-
-
-@settings(max_examples=100, deadline=None)
-@given(definitions(), seeds, st.integers(1, 3))
-def test_kept_current_and_rebuilt_offer_the_same(definition: Definition, random: Random, limit: int) -> None:
-    """At every step of every run, ``advance`` and a new Frontier lead to the same place, also after a resume.
-
-    And what has an id keeps it.
-    """
-    machine = Machine(definition, default_limit=limit)
-    frontier = machine.frontier
-    assert frontier is not None
-    for life in range(3):
-        for _ in range(300):
-            known = all_ids(machine.state)
-            more = machine.step(random)
-            assert all_ids(machine.state)[: len(known)] == known
-            if not frontier.stale:
-                fresh = Frontier(machine.state, default_limit=limit)
-                assert offers(frontier) == offers(fresh)
-                early = {group for group in frontier.to_judge if machine.state.nodes[group] == RUNNING}
-                assert early <= set(fresh.to_judge)
-            if not more:
-                break
-        if life == 2 or not machine.state.failures():
-            break
-        machine.resume()
-
-
-@settings(max_examples=100, deadline=None)
-@given(definitions(), seeds)
-def test_every_run_comes_to_an_end_that_is_explained(definition: Definition, random: Random) -> None:
-    """At the end nothing runs, and what has not ended depends on something that failed."""
-    machine = Machine(definition)
-    assert any(not machine.step(random) for _ in range(2_000))
-    state, graph = machine.state, machine.state.graph
-    left = [
-        node for node, status in enumerate(state.nodes) if status in (PENDING, RUNNING, WAITING, INTERRUPTED, SUSPENDED)
-    ]
-    for node in left:
-        reasons = [*graph.before[node], *([graph.parent[node]] if graph.parent[node] >= 0 else [])]
-        assert any(
-            state.nodes[reason] in BAD or reason in left or state.in_failed_group(reason) for reason in reasons
-        ), graph.ids[node]
-    assert not left or state.failures()
-
-
-@settings(max_examples=60, deadline=None)
-@given(definitions(), seeds)
-def test_a_task_starts_only_after_what_it_follows(definition: Definition, random: Random) -> None:
-    """When a task starts, all that it follows is settled, its group is open, and it never started after a success."""
-    machine = Machine(definition)
-    graph = machine.state.graph
-    begun = 0
-    while machine.step(random):
-        new, begun = machine.log[begun:], len(machine.log)
-        for event in new:
-            if event.type != "TaskStarted":
-                continue
-            node = graph.index[event.task_id or ""]
-            earlier = [other.type + (other.task_id or "") for other in machine.log[: event.seq - 1]]
-            assert f"TaskSucceeded{event.task_id}" not in earlier
-            if graph.parent[node] >= 0:
-                assert f"GroupStarted{graph.ids[graph.parent[node]]}" in earlier
-            for before in graph.before[node]:
-                assert machine.state.nodes[before] not in (PENDING, WAITING, INTERRUPTED)
-
-
-def diamond() -> Definition:
-    return Definition("w", None, tasks("a", "b", "c", "d"), (), (("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")))
-
-
-def group(limit: int | None = None, **settings: Any) -> Definition:
-    members = tuple((name,) for name in "abc")
-    spec = GroupSpec("g", members, limit=limit, **settings)
-    return Definition("w", None, tasks("a", "b", "c", "after"), (spec,), (("g", "after"),))
-
-
-def decided(machine: Machine) -> list[str]:
-    assert machine.frontier is not None
-    return machine.names(machine.frontier.decide(machine.now).start)
-
-
-def opened(definition: Definition, **options: Any) -> Machine:
-    machine = Machine(definition, **options)
-    assert machine.frontier is not None
-    assert machine.names(machine.frontier.decide(machine.now).open) == ["g"]
-    machine.emit("GroupStarted", "g")
-    return machine
+from tests.core.decisions import decided, diamond, group, opened
+from tests.core.machine import Machine, tasks
 
 
 def test_a_join_is_offered_once_and_only_when_all_branches_are_there() -> None:
@@ -140,55 +21,6 @@ def test_a_join_is_offered_once_and_only_when_all_branches_are_there() -> None:
     machine.run("d")
     assert machine.frontier is not None
     assert machine.frontier.decide(machine.now).over
-
-
-def test_a_group_starts_no_more_members_than_its_limit() -> None:
-    """``limit`` members run at once; each end makes room for one more."""
-    machine = opened(group(limit=2))
-    assert decided(machine) == ["a", "b"]
-    machine.start("a", "b")
-    assert decided(machine) == []
-    machine.end("TaskSucceeded", "b")
-    assert decided(machine) == ["c"]
-
-
-def test_a_direct_group_runs_its_members_one_after_another() -> None:
-    """``backend="direct"`` means one at a time, whatever the limit says."""
-    machine = opened(group(limit=3, backend="direct"))
-    assert decided(machine) == ["a"]
-
-
-def test_a_group_is_judged_when_the_last_member_has_its_outcome() -> None:
-    """Not before, and with failures too."""
-    machine = opened(group())
-    assert machine.frontier is not None
-    machine.start("a", "b", "c")
-    machine.end("TaskFailed", "a")
-    machine.end("TaskSucceeded", "b")
-    assert machine.frontier.decide(machine.now).judge == []
-    machine.end("TaskTimedOut", "c")
-    assert machine.frontier.decide(machine.now).judge == [(machine.state.index["g"], False)]
-
-
-def test_a_failed_member_under_fail_fast_is_judged_again_after_a_crash() -> None:
-    """The process died between the failure and the verdict: the next one asks the policy first, and starts nothing."""
-    machine = opened(group(fail_fast=True))
-    machine.start("a")
-    machine.end("TaskFailed", "a")
-    found = Frontier(machine.state).decide(machine.now)
-    assert found.judge == [(machine.state.index["g"], True)]
-    assert found.start == []
-
-
-def test_what_follows_a_group_waits_for_the_verdict() -> None:
-    """All members are done, but only the verdict opens the way."""
-    machine = opened(group())
-    assert machine.frontier is not None
-    machine.run("a", "b", "c")
-    assert machine.frontier.decide(machine.now).judge
-    assert decided(machine) == []
-    machine.emit("GroupSucceeded", "g")
-    assert decided(machine) == ["after"]
 
 
 def test_a_failure_blocks_only_its_dependants() -> None:
@@ -275,21 +107,6 @@ def test_a_consumer_of_only_dead_members_is_skipped_but_one_live_edge_is_enough(
     assert decided(machine) == ["alive"]
 
 
-def test_a_member_that_can_never_start_settles_its_group() -> None:
-    """It follows, over another group, something outside that failed: the group is judged with what it has."""
-    groups = (GroupSpec("g", (("a",), ("b",))), GroupSpec("far", (("inside",),)))
-    edges = (("root", "between"), ("between", "far"), ("inside", "b"))
-    machine = Machine(Definition("w", None, tasks("root", "between", "inside", "a", "b"), groups, edges))
-    assert machine.frontier is not None
-    assert machine.names(machine.frontier.decide(machine.now).open) == ["g"]
-    machine.emit("GroupStarted", "g")
-    assert decided(machine) == ["root", "a"]
-    machine.start("root", "a")
-    machine.end("TaskSucceeded", "a")
-    machine.end("TaskFailed", "root")
-    assert machine.frontier.decide(machine.now).judge == [(machine.state.index["g"], False)]
-
-
 def test_a_suspended_task_is_offered_once_however_many_things_wake_it() -> None:
     """A coroutine waits for two signals; both come before anybody looks."""
     machine = Machine(Definition("w", None, tasks("a", coroutine=True)))
@@ -363,28 +180,3 @@ def test_coroutines_outside_of_groups_do_not_wait_for_each_other() -> None:
     assert decided(plain) == ["a"]
     coroutines = Machine(Definition("w", None, tasks("a", "b", coroutine=True)))
     assert decided(coroutines) == ["a", "b"]
-
-
-def test_a_skip_before_its_group_failed_stays_what_it_was() -> None:
-    """What follows a member that was not taken may start, live and rebuilt, also when a group around fails later."""
-    definition = Definition(
-        "w",
-        None,
-        tasks("first", "member", "other", "after"),
-        (GroupSpec("inner", (("member",),)), GroupSpec("outer", (("first", "inner"), ("other",)))),
-        (("first", "inner"), ("member", "after"), ("first", "after")),
-    )
-    machine = Machine(definition)
-    for kind, name, data in (
-        ("GroupStarted", "outer", None),
-        ("TaskStarted", "first", None),
-        ("TaskSucceeded", "first", ["after"]),
-        ("GroupSkipped", "inner", None),
-        ("TaskSkipped", "member", None),
-        ("GroupFailed", "outer", None),
-        ("TaskSkipped", "other", None),
-    ):
-        machine.emit(kind, name, 1 if kind in ("TaskStarted", "TaskSucceeded") else 0, taken=data)
-    assert machine.frontier is not None
-    assert offers(machine.frontier) == offers(Frontier(machine.state))
-    assert offers(machine.frontier)["start"] == {machine.state.index["after"]}

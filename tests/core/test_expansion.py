@@ -36,7 +36,7 @@ def grown() -> Graph:
     return graph
 
 
-def test_ids_of_members() -> None:
+def test_ids_of_members_follow_from_key_or_position() -> None:
     """They follow from the map's id, and the key or position."""
     graph = grown()
     ids = [graph.ids[node] for node in range(graph.size)]
@@ -92,7 +92,7 @@ def test_a_short_id_may_be_a_members_name() -> None:
     assert graph.find("x", members=False) is None
 
 
-def test_deadlines_of_members() -> None:
+def test_members_have_the_deadline_of_their_task() -> None:
     """As the task says."""
     graph = Graph(Definition("w", None, (), (spec("m", deadline=2.0),)))
     graph.expand(0, 2, 5, None, "", complete=True)

@@ -47,7 +47,7 @@ def workload(name: str) -> Workload:
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("name", [*SHAPES, *EARLY])
-def test_every_boundary(name: str) -> None:
+def test_killed_before_and_after_every_commit(name: str) -> None:
     """Before and after the commit of every append."""
     with CrashKit(workload(name), place=PLACE) as kit:
         report = kit.boundaries().check()

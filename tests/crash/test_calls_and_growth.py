@@ -182,7 +182,7 @@ def results(outcome: Outcome) -> dict[str, Any]:
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("name", ALL)
-def test_boundaries(name: str) -> None:
+def test_killed_before_and_after_commits(name: str) -> None:
     """Before and after commits; nothing that was recorded is done, asked or scheduled a second time."""
     workload, expected = ALL[name]
     with CrashKit(workload, place=PLACE) as kit:
@@ -229,7 +229,7 @@ MIX = [
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("chunk", range(len(MIX)))
-def test_random_instants(chunk: int) -> None:
+def test_killed_at_random_instants(chunk: int) -> None:
     """On a disk, a third of the runs killed again while they go on."""
     for place, name in enumerate(MIX[chunk]):
         with CrashKit(ALL[name][0]) as kit:

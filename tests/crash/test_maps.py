@@ -63,7 +63,7 @@ def windows(trial: Trial) -> list[int]:
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("name", ENDS)
-def test_boundaries(name: str) -> None:
+def test_killed_before_and_after_commits(name: str) -> None:
     """Before and after commits: no member runs again after its success, none is missing."""
     with CrashKit(Workload(FILE, name), place=PLACE) as kit:
         check(kit, name)
@@ -86,7 +86,7 @@ def test_killed_between_the_windows(name: str) -> None:
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("name", ["unkeyed", "map_of_a_map"])
-def test_random_instants(name: str) -> None:
+def test_killed_at_random_instants(name: str) -> None:
     """On a disk, some of the runs killed again while they go on."""
     with CrashKit(Workload(FILE, name)) as kit:
         kit.random_kills(3 if AT_MOST else 20, seed=len(name), double=0.5).check()

@@ -20,7 +20,7 @@ PLACE = MEMORY if os.access(MEMORY, os.W_OK) else None
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("seed", range(1, 13))
-def test_boundaries_by_chance(seed: int) -> None:
+def test_killed_before_or_after_random_commits(seed: int) -> None:
     """One kill, half of the times a second one while the run goes on."""
     draw = random.Random(seed)
     with CrashKit(Workload(FILE, f"random{seed}"), place=PLACE) as kit:

@@ -27,7 +27,7 @@ FRESH_RUNS = 4
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("chunk", range(len(CHUNKS)))
-def test_random_instants(chunk: int) -> None:
+def test_killed_at_random_instants(chunk: int) -> None:
     """240 runs in all, a third of them killed again while they go on."""
     for place, name in enumerate(CHUNKS[chunk]):
         loose = name in ("fail_fast", "decide_early")

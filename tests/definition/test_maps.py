@@ -87,7 +87,7 @@ def test_a_key_that_is_no_function_is_refused(key: Any) -> None:
         one.map([1], key=key)
 
 
-def test_names() -> None:
+def test_a_map_is_called_as_its_task_or_as_one_says() -> None:
     """A map is called as its task, or as one says; a name that cannot be is refused."""
     assert one.map([1]).task_id == "one"
     assert one(task_id="other").map([1]).task_id == "other"

@@ -41,6 +41,24 @@ def mapped(items: Any, store: Any = None, key: Any = None, **settings: Any) -> W
     return wf
 
 
+def squares(*numbers: int) -> dict[str, int]:
+    return {str(place): n * n for place, n in enumerate(numbers)}
+
+
+def alone(items: Any, store: Any = None, key: Any = None, **settings: Any) -> Workflow:
+    """A workflow of one map of ``square``."""
+    with workflow("w", store=store) as wf:
+        square.map(items, key).with_execution(**settings)
+    return wf
+
+
+def single_map(body: Any, items: Any, store: Any, **settings: Any) -> Workflow:
+    """A workflow of one map of any task."""
+    with workflow("w", store=store) as wf:
+        body.map(items).with_execution(**settings)
+    return wf
+
+
 def numbers(size: int) -> Iterator[int]:
     return iter(range(size))
 

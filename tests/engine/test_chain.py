@@ -1,4 +1,4 @@
-"""Chains, forks and joins: order, values between tasks, and one commit a step."""
+"""Chains, forks and joins: order, what a failure blocks, and one commit a step."""
 
 from __future__ import annotations
 
@@ -8,41 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable import (
-    Store,
-    TaskExecutionContext,
-    TaskFailed,
-    Workflow,
-    chain,
-    current_context,
-    open_store,
-    task,
-    workflow,
-)
+from durable import Store, TaskFailed, Workflow, chain, open_store, task, workflow
 from durable.testing import FakeClock
+from tests.engine.one_two_three import one, three, two
 from tests.engine.reading import appends, count, statuses, trail
-
-
-@task
-def one() -> int:
-    return 1
-
-
-@task
-def two(one: int) -> int:
-    return one + 1
-
-
-@task
-def three(one: int, two: int) -> int:
-    return one + two
-
-
-def test_results_go_to_the_parameters_of_their_name(store: Store) -> None:
-    """A task gets the results of all tasks before it that its parameters name, not only of the last one."""
-    with workflow("w", store=store) as wf:
-        one >> two >> three
-    assert wf.execute() == 3
 
 
 def test_an_end_and_the_next_start_share_a_commit(store: Store) -> None:
@@ -106,75 +75,6 @@ def test_a_failed_task_blocks_only_its_dependants(store: Store) -> None:
         run.result()
 
 
-def test_consumers_do_not_share_values(store: Store) -> None:
-    """Each consumer, and the caller, gets a value of its own, decoded from what was recorded."""
-
-    @task
-    def make() -> list[int]:
-        return [1]
-
-    @task
-    def spoils(make: list[int]) -> None:
-        make.append(2)
-
-    @task
-    def reads(make: list[int]) -> list[int]:
-        return make
-
-    with workflow("w", store=store) as wf:
-        make >> spoils >> reads
-    assert wf.execute() == [1]
-
-
-def test_bound_arguments_are_fresh_in_each_attempt(store: Store) -> None:
-    """A body that changes its bound list does not change what another run or attempt gets."""
-
-    @task
-    def fill(into: list[int]) -> list[int]:
-        into.append(1)
-        return into
-
-    bound = fill(into=[])
-    with workflow("w", store=store) as wf:
-        wf.add(bound)
-    assert [wf.execute(), wf.execute(), bound.bound["into"]] == [[1], [1], []]
-
-
-def test_parameters_come_from_bound_then_upstream_then_channel_then_default(store: Store) -> None:
-    """In this order; an upstream result wins over a channel key of its name."""
-
-    @task
-    def show(bound: str, one: int, channel: str, left_out: str = "default") -> list[object]:
-        return [bound, one, channel, left_out]
-
-    with workflow("w", store=store) as wf:
-        one >> show(bound="bound")
-    result = wf.execute(initial={"bound": "no", "one": "no", "channel": "channel"})
-    assert result == ["bound", 1, "channel", "default"]
-
-
-def test_operators_in_bodies_have_no_effect_on_the_open_block(store: Store) -> None:
-    """``|`` and ``>>`` inside a task's body link nothing, on the driver and in threads, while a block is open."""
-
-    @task
-    def body() -> int:
-        one >> two
-        (one | two) >> three
-        return 5
-
-    @task
-    def aside() -> int:
-        return one.fn() | 2
-
-    with workflow("w", store=store) as wf:
-        body >> (aside | body(task_id="again"))
-        linked = dict(wf.linked)
-        assert wf.execute() == {"aside": 3, "again": 5}
-        assert wf.linked == linked
-        one >> body
-    assert one in wf.linked
-
-
 def test_execute_inside_the_block_takes_a_snapshot(store: Store) -> None:
     """What is linked later belongs to later runs."""
     with workflow("w", store=store) as wf:
@@ -191,32 +91,6 @@ def test_one_task_may_stand_in_several_workflows(store: Store) -> None:
     with workflow("w2", store=store) as second:
         one >> two(task_id="other") >> three(two=5)
     assert (first.execute(), second.execute(), first.execute()) == (2, 6, 2)
-
-
-def test_a_body_may_run_another_workflow(store: Store) -> None:
-    """A run inside a task's body is a run of its own; the contexts do not mix."""
-    seen: list[str | None] = []
-
-    @task
-    def inner_task() -> int:
-        context = current_context()
-        seen.append(context.run_id if context else None)
-        return 7
-
-    @task
-    def outer_task() -> int:
-        inner = Workflow("inner", store=store)
-        inner.add(inner_task)
-        value = inner.execute(run_id="inner")
-        context = current_context()
-        seen.append(context.run_id if context else None)
-        return int(value) + 1
-
-    with workflow("outer", store=store) as wf:
-        wf.add(outer_task)
-    assert wf.execute(run_id="outer") == 8
-    assert seen == ["inner", "outer"]
-    assert current_context() is None
 
 
 def test_max_steps_fails_the_run_and_a_resume_goes_on(store: Store) -> None:
@@ -238,22 +112,6 @@ def test_start_runs_only_what_follows(store: Store) -> None:
     run = wf.start("two")
     assert run.result() == 7
     assert trail(run, "TaskStarted") == ["TaskStarted two", "TaskStarted three"]
-
-
-def test_the_idempotency_key_is_the_same_for_every_attempt(store: Store) -> None:
-    """``run_id/task_id``, whatever happens."""
-    keys: list[tuple[int, str]] = []
-
-    @task(max_retries=1)
-    def calls(context: TaskExecutionContext) -> None:
-        keys.append((context.attempt, context.idempotency_key))
-        if context.attempt == 1:
-            raise OSError
-
-    with workflow("w", store=store) as wf:
-        wf.add(calls)
-    wf.execute(run_id="r")
-    assert keys == [(1, "r/calls"), (2, "r/calls")]
 
 
 @st.composite

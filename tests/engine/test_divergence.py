@@ -108,7 +108,7 @@ def test_fixed_code_takes_effect(store: Store) -> None:
     assert fields(second().start(run_id="r"), "DefinitionChanged")["changes"] == ["works: code changed"]
 
 
-def test_new_settings_apply(store: Store) -> None:
+def test_settings_given_anew_apply_to_what_is_left(store: Store) -> None:
     """A policy given now judges what is left, and the log says that it changed."""
     broken[0] = True
     with workflow("w", store=store) as wf:

@@ -83,7 +83,9 @@ def run_of(store: Store, policy: Any, bad: Any, size: int = 100, **settings: Any
     ids=lambda value: str(value) if isinstance(value, bool) else None,
 )
 @pytest.mark.parametrize("early", [{}, {"fail_fast": True}, {"decide_early": True}], ids=["late", "fast", "early"])
-def test_verdicts(store: Store, policy: Any, bad: Any, passes: bool, early: dict[str, bool]) -> None:
+def test_a_verdict_over_a_map_is_that_over_a_group(
+    store: Store, policy: Any, bad: Any, passes: bool, early: dict[str, bool]
+) -> None:
     """The same over a map as over a group, whenever they are given."""
     run = run_of(store, policy, bad, **early)
     assert run.status == ("succeeded" if passes else "failed")

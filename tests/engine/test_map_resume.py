@@ -115,7 +115,7 @@ def test_a_map_that_was_closed_early_and_is_judged_again_reads_the_rest(store: S
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-def test_cut_off_anywhere(store: Store, keyed: bool) -> None:
+def test_a_map_cut_off_anywhere_goes_on(store: Store, keyed: bool) -> None:
     """Resumed from every place of the log: the same result, and nothing recorded is done again."""
     wf = mapped(lambda: numbers(40), store, str if keyed else None)
     run = wf.start(run_id="r")

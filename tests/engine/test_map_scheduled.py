@@ -12,11 +12,11 @@ from durable import (
     ParallelGroupError,
     Store,
     TaskExecutionContext,
-    Workflow,
     open_run,
     task,
     workflow,
 )
+from tests.engine.mapping import single_map
 from tests.engine.reading import appends, count
 
 RAN: Counter[Any] = Counter()
@@ -31,12 +31,6 @@ def _nothing_has_run() -> None:
 def square(n: int) -> int:
     RAN[n] += 1
     return n * n
-
-
-def single(body: Any, items: Any, store: Store, **settings: Any) -> Workflow:
-    with workflow("w", store=store) as wf:
-        body.map(items).with_execution(**settings)
-    return wf
 
 
 @pytest.mark.parametrize("kind", ["list", "generator", "keyed"])
@@ -147,7 +141,7 @@ def test_a_policy_may_schedule_a_map(store: Store) -> None:
         def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None:
             context.next_task(square.map(list(range(30)), name="m"))
 
-    run = single(square, range(5), store, policy=Schedules()).start()
+    run = single_map(square, range(5), store, policy=Schedules()).start()
     assert dict(run.results["square/m"]) == {str(n): n * n for n in range(30)}
 
 

@@ -53,7 +53,7 @@ def squares(*numbers: int) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("items", [[], (), iter(()), lambda: iter(())], ids=["list", "tuple", "iterator", "function"])
-def test_no_items(store: Store, items: Any) -> None:
+def test_a_map_over_no_items_is_judged_with_no_members(store: Store, items: Any) -> None:
     """The map is judged with no members, and what follows gets none."""
     with workflow("w", store=store) as wf:
         square.map(items) >> told

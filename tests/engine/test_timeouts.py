@@ -1,4 +1,4 @@
-"""Time-outs of attempts: on time although the thread is blocked, and nothing of it is recorded later."""
+"""Time-outs of attempts: on time although the thread is blocked, waits not counted, nothing recorded later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from durable import AttemptEnded, RetryPolicy, Store, TaskExecutionContext, Task
 from durable.testing import FakeClock
 from tests.conftest import Died
 from tests.engine.reading import count, fields, statuses, trail
+from tests.engine.single import single
 
+HOUR = 3600
 WAIT = 20.0
 
 
@@ -189,3 +191,40 @@ def test_a_groups_time_counts_over_crashes_but_not_between_drives(
     assert found["one"] == "succeeded"
     assert found["last"] == "timed_out"
     assert count(run, "RunContinued") == 1
+
+
+def test_a_timeout_does_not_count_the_time_in_which_the_task_was_suspended(store: Store, clock: FakeClock) -> None:
+    """Ten seconds of work, counted over its parts, whatever the waits between them take."""
+
+    def body(ctx: TaskExecutionContext) -> str:
+        clock.advance(3)
+        ctx.sleep(HOUR)
+        ctx.sleep(HOUR)
+        return "done"
+
+    wf = single(body, store, timeout=10)
+    for _ in range(2):
+        assert wf.start(run_id="r").status == "suspended"
+        clock.advance(HOUR)
+    assert wf.execute(run_id="r") == "done"
+
+
+def test_a_timeout_counts_what_the_parts_between_waits_took_together(store: Store, clock: FakeClock) -> None:
+    """Four parts of three seconds are more than ten."""
+    released = threading.Event()
+
+    def body(ctx: TaskExecutionContext) -> None:
+        clock.advance(3)
+        for _ in range(3):
+            ctx.sleep(HOUR)
+        assert released.wait(WAIT)
+
+    wf = single(body, store, timeout=10)
+    for _ in range(3):
+        assert wf.start(run_id="r").status == "suspended"
+        clock.advance(HOUR)
+    run = wf.start(run_id="r")
+    released.set()
+    with pytest.raises(TaskFailed, match="timeout of 10 s") as caught:
+        run.result()
+    assert isinstance(caught.value.__cause__, TaskTimedOut)

@@ -150,7 +150,7 @@ def test_a_hash_inside_a_string_is_no_comment(census: dict[str, ModuleType]) -> 
     assert (facts["comments"], facts["code"]) == (1, 5)
 
 
-def test_aggregations(census: dict[str, ModuleType], tree: Path) -> None:
+def test_totals_add_up_over_packages(census: dict[str, ModuleType], tree: Path) -> None:
     sums = census["census_sums"]
     facts, _ = _run(census, tree)
     totals = sums.totals(facts)
@@ -174,7 +174,7 @@ def test_aggregations(census: dict[str, ModuleType], tree: Path) -> None:
         ("setUp", "camelCase"), ("Thing", "PascalCase"), ("do_GET", "Mixed_Words"), ("DO_IT", "UPPER"),
     ],
 )  # fmt: skip
-def test_name_style(census: dict[str, ModuleType], name: str, style: str) -> None:
+def test_the_style_of_a_name_is_told(census: dict[str, ModuleType], name: str, style: str) -> None:
     assert census["census_analysis"].name_style(name) == style
 
 

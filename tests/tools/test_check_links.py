@@ -17,7 +17,7 @@ from tools.check_links import anchors, check, slug
         ("a_b — c", "a_b--c"),
     ],
 )
-def test_slugs(heading: str, anchor: str) -> None:
+def test_a_heading_makes_its_anchor(heading: str, anchor: str) -> None:
     assert slug(heading.replace("`", "")) == anchor
 
 

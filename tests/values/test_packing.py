@@ -44,7 +44,7 @@ class TestSigning:
         assert decode(payload.encoding, payload.data) == value
 
     @pytest.mark.parametrize("value", VALUES)
-    def test_another_key_refuses(self, value: Any, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_another_signing_key_refuses(self, value: Any, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
         payload = encoded(value)
         monkeypatch.setenv(KEY, "other")
         with pytest.raises(PayloadRefused, match="another DURABLE_SIGNING_KEY"):

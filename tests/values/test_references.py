@@ -1,4 +1,4 @@
-"""Guarantees of references: what ``python pipeline.py`` wrote, another process reads, and the other way round."""
+"""References to code: what ``python pipeline.py`` wrote, another process reads, and the other way round."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from durable.errors import PayloadError
 from durable.values import programs, references
-from durable.values.payloads import decode, encode
-from durable.values.programs import load_script, register_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -192,105 +188,3 @@ class TestProcesses:
         assert type(decode(payload.encoding, payload.data)) is Item
         """
         run("-c", textwrap.dedent(code), cwd=tmp_path)
-
-
-class TestLoad:
-    def test_a_file_is_loaded_once_under_a_name_that_shadows_nothing(self, tmp_path: Path) -> None:
-        (tmp_path / "json.py").write_text("import os\nNAME = __name__")
-        (tmp_path / "sub").mkdir()
-        (tmp_path / "sub" / "json.py").write_text("NAME = __name__")
-        module = load_script(tmp_path / "json.py")
-        other = load_script(tmp_path / "sub" / "json.py")
-        assert load_script(str(tmp_path / "sub" / ".." / "json.py")) is module
-        assert module.NAME != other.NAME
-        assert sys.modules[module.NAME] is module
-        assert "json" not in (module.NAME, other.NAME)
-        assert list(tmp_path.glob("**/__pycache__")) == []
-        del sys.modules[module.NAME], sys.modules[other.NAME]
-
-    def test_files_beside_a_script_can_be_imported_but_shadow_nothing(self, tmp_path: Path) -> None:
-        (tmp_path / "beside_the_script.py").write_text("X = 1")
-        (tmp_path / "textwrap.py").write_text("raise RuntimeError")
-        (tmp_path / "flow.py").write_text("import textwrap; from beside_the_script import X")
-        assert load_script(tmp_path / "flow.py").X == 1
-        del sys.modules["beside_the_script"], sys.modules["durable_script_flow"]
-
-    def test_a_file_that_raises_leaves_nothing_behind(self, tmp_path: Path) -> None:
-        (tmp_path / "bad.py").write_text("1 / 0")
-        before = set(sys.modules)
-        for _ in range(2):
-            with pytest.raises(ZeroDivisionError):
-                load_script(tmp_path / "bad.py")
-        assert set(sys.modules) == before
-
-    def test_a_module_without_a_file_is_no_script(self) -> None:
-        with pytest.raises(PayloadError, match="no file"):
-            register_script(ModuleType("made_up"))
-
-
-class TestMissing:
-    def written(self, folder: Path, code: str = "class Item: pass") -> tuple[Path, str, bytes]:
-        path = folder / "flow.py"
-        path.write_text(code)
-        module = load_script(path)
-        payload = encode(module.Item())
-        assert payload is not None
-        self.forget(module)
-        return path, payload.encoding, payload.data
-
-    def forget(self, module: ModuleType) -> None:
-        del sys.modules[module.__name__]
-        programs._by_file.clear()
-        programs._by_name.clear()
-
-    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
-        path, encoding, data = self.written(tmp_path)
-        path.unlink()
-        with pytest.raises(PayloadError, match=r"Item, which a recorded value needs.*flow\.py, which does not exist"):
-            decode(encoding, data)
-
-    def test_a_missing_name_is_named(self, tmp_path: Path) -> None:
-        path, encoding, data = self.written(tmp_path)
-        path.write_text("class Renamed: pass")
-        with pytest.raises(PayloadError, match=r"flow\.py has no Item"):
-            decode(encoding, data)
-        self.forget(programs.load_script(path))
-
-    @pytest.mark.parametrize("code", ["1 / 0", "import sys; sys.exit(3)", "this is no python"])
-    def test_a_file_that_cannot_be_loaded_is_named(self, code: str, tmp_path: Path) -> None:
-        path, encoding, data = self.written(tmp_path)
-        path.write_text(code)
-        with pytest.raises(PayloadError, match=r"flow\.py, which cannot be loaded.*__main__"):
-            decode(encoding, data)
-
-    def test_two_scripts_that_could_be_the_moved_one_are_named(self, tmp_path: Path) -> None:
-        path, encoding, data = self.written(tmp_path)
-        path.unlink()
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "flow.py").write_text("class Item: pass")
-            load_script(tmp_path / name / "flow.py")
-        with pytest.raises(PayloadError, match=r"may be in .*one.flow\.py or .*two.flow\.py"):
-            decode(encoding, data)
-        for module in list(programs._by_file.values()):
-            del sys.modules[module.__name__]
-
-    def test_of_two_scripts_the_one_that_has_the_name_is_the_moved_one(self, tmp_path: Path) -> None:
-        path, encoding, data = self.written(tmp_path)
-        path.unlink()
-        for name, code in (("one", "class Item: pass"), ("two", "")):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "flow.py").write_text(code)
-            load_script(tmp_path / name / "flow.py")
-        assert type(decode(encoding, data)).__module__ == "durable_script_flow"
-        for module in list(programs._by_file.values()):
-            del sys.modules[module.__name__]
-
-    def test_a_redefined_class_is_not_mistaken_for_the_new_one(self, tmp_path: Path) -> None:
-        path = tmp_path / "flow.py"
-        path.write_text("class Item:\n    x = 1\nold = Item()\nclass Item:\n    x = 2")
-        module = load_script(path)
-        payload = encode(module.old)
-        assert payload is not None
-        assert decode(payload.encoding, payload.data).x == 1
-        self.forget(module)
