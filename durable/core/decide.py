@@ -1,420 +1,72 @@
-"""The frontier: from the folded state to what must be done next.
+"""Decide: from the frontier to what must be done next, as data.
 
-``Frontier(state)`` derives everything from the statuses in one pass; ``advance`` then keeps it
-current, event by event, at a cost that does not grow with the run. Both ways lead to the same place,
-which a property test holds. It decides and never does: no clock, no I/O, no policy code.
-
-How an outcome resolves the edges that leave a node:
-
-* success: *taken*; a node whose needs are all resolved, at least one of them taken, may start;
-* skipped, or ended otherwise under a verdict of success: *dead*; a node with only dead needs is skipped;
-* anything else, a skip in a failed group included: *blocked*; what depends on it cannot start until
-  somebody resumes the run.
+It decides and never does: no clock, no I/O, no policy code.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable
-from typing import Any
-
 from durable.core.decision import Decision
-from durable.core.events import Event
-from durable.core.expansion import Expansion
-from durable.core.graph import Graph
-from durable.core.slots import STARTABLE, Lanes
-from durable.core.state import RunState
-from durable.core.timers import Timers
-from durable.core.transitions import (
-    CANCELLED,
-    ENDED,
-    FAILED,
-    PENDING,
-    RUNNING,
-    SKIPPED,
-    SUCCEEDED,
-    SUSPENDED,
-    TIMED_OUT,
-    WAITING,
-)
-
-_BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
-_WITHOUT = _BAD | {SKIPPED}
+from durable.core.derive_frontier import derive
+from durable.core.frontier import Frontier
+from durable.core.transitions import PENDING, RUNNING
 
 AHEAD = 256
 """A map is given more members while fewer than so many of those that it has wait to be started."""
 
 
-class Frontier:
-    """What a run may do next.
-
-    Attributes:
-        waiting, taken: of each node, the resolutions that are missing, and those by which it is taken.
-        unsettled: members without an outcome, by group; that a map may be given more counts as one.
-        failed: members of maps that ended without success, by map.
+def decide(frontier: Frontier, now: int) -> Decision:
+    """Return what to do now. What it names to start, open, skip or judge must be done.
 
     Args:
-        state: the folded state; it must be advanced together with this.
-        max_steps: how many attempts the run may start; None for no limit.
-        default_limit: how many tasks of a group run at once when its definition does not say.
-        processes: the same for a group of worker processes; None for ``default_limit``.
+        now: microseconds since 1970.
     """
-
-    def __init__(
-        self, state: RunState, max_steps: int | None = None, default_limit: int = 4, processes: int | None = None
-    ) -> None:
-        self.state = state
-        self.max_steps = max_steps
-        self.limits = (default_limit, processes)
-        self.lanes = Lanes(state, *self.limits)
-        self.timers = Timers(state)
-        self.asleep: set[int] = set()
-        self.rebuild()
-
-    def rebuild(self) -> None:
-        """Derive everything anew from the statuses."""
-        state, graph = self.state, self.state.graph
-        count = graph.size
-        self.graph = graph
-        self.timers = Timers(state)
-        sleeps = SUSPENDED in state.nodes
-        self.asleep = {node for node, status in enumerate(state.nodes) if status == SUSPENDED} if sleeps else set()
-        self.waiting = graph.needs[:]
-        self.taken = array("i", bytes(4 * count))
-        self.blocked = bytearray(count)
-        self.member_done = bytearray(count)
-        self.unsettled = {group: len(lines) for group, lines in graph.members.items()}
-        self.failed = dict.fromkeys(graph.expansions.by_group, 0)
-        for group, expansion in graph.expansions.by_group.items():
-            self.unsettled[group] += not expansion.complete
-        before, self.lanes = self.lanes, Lanes(state, *self.limits)
-        self.lanes.keep_pace(before)
-        self.to_judge: dict[int, None] = {}
-        self.to_open: list[int] = []
-        self.to_skip: list[int] = []
-        self.stale = False
-        for node in graph.written():
-            self._place(node, state.nodes[node])
-        for expansion in graph.expansions.by_group.values():
-            self._place_members(expansion)
-        for node in graph.written():
-            if not self.waiting[node]:
-                self._offer(node)
-        for expansion in graph.expansions.by_group.values():
-            if state.nodes[expansion.group] == RUNNING:
-                self._offer_members(expansion)
-        # An outer group before those in it: of a race, one that has its winner must not get a second one.
-        ripe = [group for group in self.unsettled if state.nodes[group] == RUNNING and self._ripe(group)]
-        self.to_judge = dict.fromkeys(sorted(ripe, key=graph.depth))
-        if before.alone in self.lanes.live:
-            self.lanes.alone = before.alone
-
-    def _place(self, node: int, status: int) -> None:
-        """Count one node's outcome in, offering nothing yet."""
-        if status == SUCCEEDED:
-            self._resolve(node, taken=True, offer=False)
-        elif status in _WITHOUT:
-            self._ended_without(node, offer=False)
-        elif status == RUNNING and not self.graph.grouped[node]:
-            self.lanes.went_live(node)
-        if self.graph.grouped[node] and status not in (PENDING, SKIPPED) and node not in self.failed:
-            for line in self.graph.members[node]:
-                self.waiting[line[0]] -= 1
-                self.taken[line[0]] += 1
-
-    def _place_members(self, expansion: Expansion) -> None:
-        """Count the outcomes of a map's members in; those that have not ended stand apart, as there may be few."""
-        nodes, group = self.state.nodes, expansion.group
-        for batch in expansion.batches:
-            statuses = bytes(nodes[batch.begin : batch.begin + batch.count])
-            if statuses.count(SUCCEEDED) == batch.count and not self.state.taken:
-                self.member_done[batch.begin : batch.begin + batch.count] = b"\x01" * batch.count
-                self.unsettled[group] -= batch.count
-                continue
-            for node, status in enumerate(statuses, batch.begin):
-                self._place(node, status)
-
-    def _offer_members(self, expansion: Expansion) -> None:
-        """Offer the members that have not begun, or have to begin again."""
-        nodes = self.state.nodes
-        for batch in expansion.batches:
-            statuses = bytes(nodes[batch.begin : batch.begin + batch.count])
-            if statuses.count(SUCCEEDED) < batch.count:
-                for node, status in enumerate(statuses, batch.begin):
-                    if status in STARTABLE:
-                        self._offer(node)
-
-    def advance(self, event: Event, node: int | None) -> None:
-        """Take one event in.
-
-        Args:
-            event: the event, which ``apply`` has just folded into the state.
-            node: what ``apply`` returned.
-        """
-        take = TAKES.get(event.type)
-        if take is not None:
-            take(self, node)
-        elif event.type in _WAITS and node is not None:
-            self.timers.began(node, event.fields["mark"])
-
-    def _started(self, node: int) -> None:
-        self.lanes.went_live(node)
-        if self.asleep:
-            self.asleep.discard(node)
-        if self.state.deadlines or self.state.marks:
-            self.timers.started(node)
-
-    def _succeeded(self, node: int) -> None:
-        self.lanes.left(node)
-        self._resolve(node, taken=True)
-
-    def _lost(self, node: int) -> None:
-        self.lanes.left(node)
-        self.asleep.discard(node)
-        self._ended_without(node)
-
-    def _ended_without(self, node: int, *, offer: bool = True) -> None:
-        """Resolve what a node without success leads to: dead if a verdict settled it, else blocked.
-
-        A node that was skipped as such is dead; one that was skipped because its group failed is not.
-        """
-        if self.state.settled(node) or (self.state.nodes[node] == SKIPPED and not self.state.closed_by_failure(node)):
-            self._resolve(node, taken=False, offer=offer)
-        else:
-            self._block(node)
-
-    def _again(self, node: int) -> None:
-        self.lanes.left(node)
-        self._offer(node)
-
-    def _slept(self, node: int) -> None:
-        self.lanes.left(node)
-        self.asleep.add(node)
-        self._offer(node)
-
-    def _told(self, node: int | None) -> None:
-        """Something came that a task may wait for."""
-        if node is not None and node in self.state.woken:
-            self._offer(node)
-
-    def _grown(self, _node: int | None) -> None:
-        """Take in nodes that were scheduled. What follows a task that jumps is known once it has succeeded."""
-        graph, begin, count = self._extend()
-        for target in graph.jumped:
-            self.stale = self.stale or not self.waiting[target]  # it was offered already, and must wait now
-            self.waiting[target] += 1
-        for node in range(begin, begin + count):
-            if graph.grouped[node]:
-                self.unsettled[node] = len(graph.members[node])
-                self.lanes.add_group(node)
-            if node in graph.expansions.by_group:
-                self.unsettled[node] = 1  # that there may be more counts like a member
-                self.failed[node] = 0
-        for node in range(begin, begin + count):
-            if not self.waiting[node]:
-                self._offer(node)
-
-    def _extend(self) -> tuple[Graph, int, int]:
-        """Make room for nodes that were added; returns the first of them and how many they are, with the graph."""
-        graph, begin = self.graph, len(self.waiting)
-        count = graph.size - begin
-        self.waiting += graph.needs[begin:]
-        self.taken += array("i", bytes(4 * count))
-        self.blocked += bytes(count)
-        self.member_done += bytes(count)
-        return graph, begin, count
-
-    def _expanded(self, group: int) -> None:
-        """Take in members of a map that were added."""
-        graph, begin, count = self._extend()
-        self.unsettled[group] += count
-        if graph.expansions.by_group[group].complete:
-            self.unsettled[group] -= 1
-        if self.state.nodes[group] == RUNNING:
-            for node in range(begin, begin + count):
-                self._offer(node)
-            if self._ripe(group):
-                self.to_judge[group] = None
-
-    def judge_later(self, groups: Iterable[int]) -> None:
-        """Take back groups that were to be judged: a verdict has made another group ripe, which comes first."""
-        self.to_judge.update(dict.fromkeys(groups))
-
-    def _outdated(self, _node: int | None) -> None:
-        self.stale = True
-
-    def decide(self, now: int) -> Decision:
-        """Return what to do now. What it names to start, open, skip or judge must be done.
-
-        Args:
-            now: microseconds since 1970.
-        """
-        if self.stale:
-            self.rebuild()
-        if self.timers.heap:
-            fire = list(self.timers.over(now))
-            if fire:
-                return Decision(fire=fire)
-        if self.to_judge:
-            nodes, groups, self.to_judge = self.state.nodes, self.to_judge, {}
-            judge = [(group, self.unsettled[group] > 0) for group in groups if nodes[group] == RUNNING]
-            if judge:
-                return Decision(judge=judge)
-        if self.to_open or self.to_skip:
-            nodes = self.state.nodes
-            opened = [node for node in self.to_open if nodes[node] == PENDING]
-            skipped = [inner for node in self.to_skip if nodes[node] == PENDING for inner in self._whole(node)]
-            self.to_open, self.to_skip = [], []
-            if opened or skipped:
-                return Decision(open=opened, skip=skipped)
-        return self._starts(now)
-
-    def _starts(self, now: int) -> Decision:
-        lanes = self.lanes
-        allowed = None if self.max_steps is None else self.max_steps - self.state.steps
-        start = lanes.starts(now, allowed)
-        wake = lanes.wake() if lanes.timed else None
-        if self.timers.heap:
-            wake = _earliest(wake, self.timers.next())
-        expand = self._hungry() if self.failed else []
-        if start or lanes.live or expand:
-            return Decision(start=start, expand=expand, wake=wake)
-        if lanes.queues or lanes.suspects:
-            paced = wake is not None and (allowed is None or allowed > 0)
-            return Decision(wake=wake, out_of_steps=not paced)
-        if lanes.delayed:
-            return Decision(wake=wake)
-        return Decision(wake=wake, over=not self.asleep, suspended=bool(self.asleep))
-
-    def _hungry(self) -> list[int]:
-        """Maps whose members have almost all been started, and that may have more."""
-        expansions, nodes, queues = self.graph.expansions.by_group, self.state.nodes, self.lanes.queues
-        return [
-            group
-            for group in self.failed
-            if nodes[group] == RUNNING and not expansions[group].complete and len(queues.get(group, ())) < AHEAD
-        ]
-
-    def _offer(self, node: int) -> None:
-        """Put a node whose needs are resolved where it will be found."""
-        if self.waiting[node] or self.blocked[node]:
-            return
-        status = self.state.nodes[node]
-        if status not in STARTABLE:
-            return
-        if status == SUSPENDED:
-            if node not in self.state.woken or node not in self.asleep:
-                return  # not before something comes, and only once when several things do
-            self.asleep.discard(node)
-        if not self.taken[node] and self.graph.needs[node]:
-            self.to_skip.append(node)
-        elif self.graph.grouped[node]:
-            self.to_open.append(node)
-        elif status == WAITING:
-            self.lanes.delay(node)
-        else:
-            self.lanes.enqueue(node)
-
-    def _open(self, group: int) -> None:
-        if group in self.failed:
-            self._offer_members(self.graph.expansions.by_group[group])
-        for line in self.graph.members[group] if group not in self.failed else ():
-            first = line[0]
-            self.waiting[first] -= 1
-            self.taken[first] += 1
-            if not self.waiting[first]:
-                self._offer(first)
-        if self._ripe(group):
-            self.to_judge[group] = None
-
-    def _whole(self, node: int) -> list[int]:
-        """The node, and for a group everything inside it: what is skipped is skipped with all its members."""
-        inside = self.graph.subtree(node) if self.graph.grouped[node] else ()
-        return [node, *(inner for inner in inside if self.state.nodes[inner] == PENDING)]
-
-    def _ripe(self, group: int) -> bool:
-        """Whether the members' outcomes may be enough for a verdict."""
-        spec, missing = self.graph.group(group), self.unsettled[group]
-        early = spec.fail_fast or spec.decide_early
-        return not missing or (early and missing < len(self.graph.members[group]) + (group in self.failed))
-
-    def _resolve(self, node: int, *, taken: bool, offer: bool = True) -> None:
-        graph = self.graph
-        chosen = self.state.taken.get(node) if self.state.taken else None
-        for target in graph.after[node]:
-            self.waiting[target] -= 1
-            if taken and (chosen is None or target in chosen):
-                self.taken[target] += 1
-            if offer and not self.waiting[target]:
-                self._offer(target)
-        if graph.end_of[node] == node:
-            self._member_settled(node, failed=False)
-
-    def _block(self, node: int) -> None:
-        """Settle the node's member as failed, and everything that depends on the node as unreachable."""
-        stack = [node]
-        while stack:
-            node = stack.pop()
-            end = self.graph.end_of[node]
-            if end >= 0:
-                self._member_settled(end, failed=True)
-            for follower in self.graph.after[node]:
-                for target in self._whole(follower):
-                    if not self.blocked[target] and self.state.nodes[target] not in ENDED:
-                        self.blocked[target] = 1
-                        stack.append(target)
-
-    def _member_settled(self, end: int, *, failed: bool) -> None:
-        if self.member_done[end]:
-            return
-        self.member_done[end] = 1
-        group = self.graph.parent[end]
-        self.unsettled[group] -= 1
-        if group in self.failed and (failed or self.state.nodes[end] != SUCCEEDED):
-            self.failed[group] += 1  # a skipped one too: an earlier verdict has closed it
-        spec: Any = self.graph.specs[group]
-        if not self.unsettled[group] or spec.decide_early or (failed and spec.fail_fast):
-            self.to_judge[group] = None
-
-    def _group_succeeded(self, group: int) -> None:
-        """A verdict of success turns the edges of members without success from blocked to dead."""
-        nodes = self.state.nodes
-        self._resolve(group, taken=True)
-        if any(nodes[node] != SUCCEEDED for node in self.graph.subtree(group)) and self.graph.leaks(group):
-            self.stale = True
+    if frontier.stale:
+        derive(frontier)
+    if frontier.timers.heap:
+        fire = list(frontier.timers.over(now))
+        if fire:
+            return Decision(fire=fire)
+    if frontier.to_judge:
+        nodes, groups, frontier.to_judge = frontier.state.nodes, frontier.to_judge, {}
+        judge = [(group, frontier.unsettled[group] > 0) for group in groups if nodes[group] == RUNNING]
+        if judge:
+            return Decision(judge=judge)
+    if frontier.to_open or frontier.to_skip:
+        nodes = frontier.state.nodes
+        opened = [node for node in frontier.to_open if nodes[node] == PENDING]
+        skipped = [inner for node in frontier.to_skip if nodes[node] == PENDING for inner in frontier.whole(node)]
+        frontier.to_open, frontier.to_skip = [], []
+        if opened or skipped:
+            return Decision(open=opened, skip=skipped)
+    return _starts(frontier, now)
 
 
-_WAITS = frozenset({"TimerStarted", "SignalAwaited", "FeedbackRequested"})
-"""Waits whose time may be limited."""
+def _starts(frontier: Frontier, now: int) -> Decision:
+    lanes = frontier.lanes
+    allowed = None if frontier.max_steps is None else frontier.max_steps - frontier.state.steps
+    start = lanes.starts(now, allowed)
+    wake = lanes.wake() if lanes.timed else None
+    if frontier.timers.heap:
+        wake = _earliest(wake, frontier.timers.next())
+    expand = _hungry(frontier) if frontier.failed else []
+    if start or lanes.live or expand:
+        return Decision(start=start, expand=expand, wake=wake)
+    if lanes.queues or lanes.suspects:
+        paced = wake is not None and (allowed is None or allowed > 0)
+        return Decision(wake=wake, out_of_steps=not paced)
+    if lanes.delayed:
+        return Decision(wake=wake)
+    return Decision(wake=wake, over=not frontier.asleep, suspended=bool(frontier.asleep))
 
-TAKES: dict[str, Callable[[Frontier, Any], None]] = {
-    "TaskStarted": Frontier._started,
-    "TaskSucceeded": Frontier._succeeded,
-    "TaskIterated": Frontier._again,
-    "TaskSuspended": Frontier._slept,
-    "TaskFailed": Frontier._lost,
-    "TaskTimedOut": Frontier._lost,
-    "TaskCancelled": Frontier._lost,
-    "TaskSkipped": Frontier._lost,
-    "TaskRetryScheduled": Frontier._again,
-    "TaskInterrupted": Frontier._again,
-    "TaskReopened": Frontier._outdated,
-    "GroupStarted": Frontier._open,
-    "GroupSucceeded": Frontier._group_succeeded,
-    "GroupFailed": Frontier._lost,
-    "GroupCancelled": Frontier._lost,
-    "GroupSkipped": Frontier._lost,
-    "GroupRetryRequested": Frontier._outdated,
-    "GroupReopened": Frontier._outdated,
-    "RunResumed": Frontier._outdated,
-    "DefinitionChanged": Frontier._outdated,
-    "TasksScheduled": Frontier._grown,
-    "MembersAdded": Frontier._expanded,
-    "TimerFired": Frontier._told,
-    "SignalReceived": Frontier._told,
-    "FeedbackAnswered": Frontier._told,
-    "WaitExpired": Frontier._told,
-}
+
+def _hungry(frontier: Frontier) -> list[int]:
+    """Maps whose members have almost all been started, and that may have more."""
+    expansions, nodes, queues = frontier.graph.expansions.by_group, frontier.state.nodes, frontier.lanes.queues
+    return [
+        group
+        for group in frontier.failed
+        if nodes[group] == RUNNING and not expansions[group].complete and len(queues.get(group, ())) < AHEAD
+    ]
 
 
 def _earliest(one: int | None, other: int | None) -> int | None:

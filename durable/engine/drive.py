@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from durable.core.decide import Frontier
+from durable.core.decide import decide
 from durable.core.decision import Decision
 from durable.core.expansion import Expansion
+from durable.core.frontier import Frontier
 from durable.core.run_events import run_interrupted
 from durable.core.state import RunState
 from durable.core.task_events import group_skipped, group_started, task_skipped, task_started
@@ -164,7 +165,7 @@ class Drive:
 
     def _loop(self) -> None:
         now, commit = self.clock.now, self.journal.commit
-        decide, attempts, state = self.frontier.decide, self.running.attempts, self.state
+        frontier, attempts, state = self.frontier, self.running.attempts, self.state
         while self._ending is None and state.status == RUNNING:
             if self.running.cancelling is not None:
                 self.recorder.cancel(self.running.cancelling)
@@ -174,7 +175,7 @@ class Drive:
                 if self._stopped():
                     return
             else:
-                decision = decide(moment := now())
+                decision = decide(frontier, moment := now())
             start = decision.start
             more = bool(decision.expand) and self.items.want(decision.expand)
             if start:

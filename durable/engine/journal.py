@@ -11,9 +11,9 @@ from typing import Any
 
 from durable.context.effects import Write
 from durable.core.data_events import channel_written, metadata_written
-from durable.core.decide import TAKES, Frontier
 from durable.core.events import Draft, Event
 from durable.core.fold import FOLDS, apply
+from durable.core.frontier import TAKES, Frontier
 from durable.core.replay import dump
 from durable.core.state import RunState
 from durable.engine.run_view import RunView

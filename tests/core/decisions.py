@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from durable.core.decide import decide
 from durable.core.graph import Definition, GroupSpec
 from tests.core.machine import Machine, tasks
 
@@ -20,12 +21,12 @@ def group(limit: int | None = None, **settings: Any) -> Definition:
 
 def decided(machine: Machine) -> list[str]:
     assert machine.frontier is not None
-    return machine.names(machine.frontier.decide(machine.now).start)
+    return machine.names(decide(machine.frontier, machine.now).start)
 
 
 def opened(definition: Definition, **options: Any) -> Machine:
     machine = Machine(definition, **options)
     assert machine.frontier is not None
-    assert machine.names(machine.frontier.decide(machine.now).open) == ["g"]
+    assert machine.names(decide(machine.frontier, machine.now).open) == ["g"]
     machine.emit("GroupStarted", "g")
     return machine

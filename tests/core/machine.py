@@ -10,10 +10,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from durable.core.decide import Frontier
+from durable.core.decide import decide
 from durable.core.durable_calls import copied
 from durable.core.events import LOG_FORMAT, Event, encode_fields
 from durable.core.fold import apply
+from durable.core.frontier import Frontier
 from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
 from durable.core.specs import Fragment, MapSpec
 from durable.core.state import RunState
@@ -172,7 +173,7 @@ class Machine:
     def step(self, random: Random) -> bool:
         """Do what the frontier decides, or let one running attempt end somehow. False at the end."""
         assert self.frontier is not None
-        decision = self.frontier.decide(self.now)
+        decision = decide(self.frontier, self.now)
         ids = self.state.graph.ids
         for node, mark in decision.fire:
             self.bodies.fire(node, mark)

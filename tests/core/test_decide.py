@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from durable.core.decide import decide
 from durable.core.graph import Definition, GroupSpec, TaskSpec
 from durable.core.specs import Fragment
 from tests.core.decisions import decided, diamond, group, opened
@@ -20,7 +21,7 @@ def test_a_join_is_offered_once_and_only_when_all_branches_are_there() -> None:
     assert decided(machine) == ["d"]
     machine.run("d")
     assert machine.frontier is not None
-    assert machine.frontier.decide(machine.now).over
+    assert decide(machine.frontier, machine.now).over
 
 
 def test_a_failure_blocks_only_its_dependants() -> None:
@@ -34,7 +35,7 @@ def test_a_failure_blocks_only_its_dependants() -> None:
     assert decided(machine) == ["d"]
     machine.run("d")
     assert machine.frontier is not None
-    assert machine.frontier.decide(machine.now).over
+    assert decide(machine.frontier, machine.now).over
     assert machine.status("b") == "pending"
 
 
@@ -46,9 +47,9 @@ def test_a_waiting_task_wakes_the_driver_when_it_is_due() -> None:
     machine.start("a")
     due = machine.now + 500
     machine.emit("TaskRetryScheduled", "a", 1, due=due)
-    found = machine.frontier.decide(machine.now)
+    found = decide(machine.frontier, machine.now)
     assert (found.start, found.wake, found.over) == ([], due, False)
-    assert machine.names(machine.frontier.decide(due).start) == ["a"]
+    assert machine.names(decide(machine.frontier, due).start) == ["a"]
 
 
 def test_a_suspects_last_try_runs_alone() -> None:
@@ -84,9 +85,9 @@ def test_max_steps_lets_running_attempts_end_and_then_says_so() -> None:
     assert decided(machine) == ["a", "b"]
     machine.start("a", "b")
     assert machine.frontier is not None
-    assert not machine.frontier.decide(machine.now).out_of_steps
+    assert not decide(machine.frontier, machine.now).out_of_steps
     machine.end("TaskSucceeded", "a", "b")
-    assert machine.frontier.decide(machine.now).out_of_steps
+    assert decide(machine.frontier, machine.now).out_of_steps
 
 
 def test_a_consumer_of_only_dead_members_is_skipped_but_one_live_edge_is_enough() -> None:
@@ -100,9 +101,9 @@ def test_a_consumer_of_only_dead_members_is_skipped_but_one_live_edge_is_enough(
     machine.start("a", "b")
     machine.end("TaskFailed", "a")
     machine.end("TaskSucceeded", "b")
-    machine.frontier.decide(machine.now)
+    decide(machine.frontier, machine.now)
     machine.emit("GroupSucceeded", "g")
-    assert machine.names(machine.frontier.decide(machine.now).skip) == ["dead"]
+    assert machine.names(decide(machine.frontier, machine.now).skip) == ["dead"]
     machine.emit("TaskSkipped", "dead")
     assert decided(machine) == ["alive"]
 
@@ -116,7 +117,7 @@ def test_a_suspended_task_is_offered_once_however_many_things_wake_it() -> None:
         machine.emit("SignalAwaited", "a", 1, mark=str(mark), name=name)
     machine.emit("TaskSuspended", "a", 1, waiting=["0", "1"])
     assert machine.frontier is not None
-    found = machine.frontier.decide(machine.now)
+    found = decide(machine.frontier, machine.now)
     assert (found.start, found.over, found.suspended) == ([], False, True)
     machine.emit("SignalReceived", name="p", id="1")
     machine.emit("SignalReceived", name="q", id="2")
@@ -142,7 +143,7 @@ def test_a_suspended_run_wakes_when_its_first_timer_is_due() -> None:
     machine.emit("TimerStarted", "a", 1, mark="0", due=machine.now + 10_000_000)
     machine.emit("TaskSuspended", "a", 1, waiting=["0"])
     assert machine.frontier is not None
-    found = machine.frontier.decide(machine.now)
+    found = decide(machine.frontier, machine.now)
     assert (found.suspended, found.wake) == (True, machine.state.deadlines[0])
 
 
@@ -167,9 +168,9 @@ def test_successors_that_a_task_does_not_take_are_skipped() -> None:
     machine.start("a")
     machine.emit("TaskSucceeded", "a", 1, taken=["c"])
     assert machine.frontier is not None
-    assert machine.names(machine.frontier.decide(machine.now).skip) == ["b"]
+    assert machine.names(decide(machine.frontier, machine.now).skip) == ["b"]
     machine.emit("TaskSkipped", "b")
-    assert machine.names(machine.frontier.decide(machine.now).skip) == ["d"]
+    assert machine.names(decide(machine.frontier, machine.now).skip) == ["d"]
     machine.emit("TaskSkipped", "d")
     assert decided(machine) == ["c"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from durable.core.decide import Frontier
+from durable.core.decide import decide
+from durable.core.frontier import Frontier
 from durable.core.graph import Definition, GroupSpec
 from tests.core.decisions import decided, group, opened
 from tests.core.machine import Machine, tasks
@@ -31,9 +32,9 @@ def test_a_group_is_judged_when_the_last_member_has_its_outcome() -> None:
     machine.start("a", "b", "c")
     machine.end("TaskFailed", "a")
     machine.end("TaskSucceeded", "b")
-    assert machine.frontier.decide(machine.now).judge == []
+    assert decide(machine.frontier, machine.now).judge == []
     machine.end("TaskTimedOut", "c")
-    assert machine.frontier.decide(machine.now).judge == [(machine.state.index["g"], False)]
+    assert decide(machine.frontier, machine.now).judge == [(machine.state.index["g"], False)]
 
 
 def test_a_failed_member_under_fail_fast_is_judged_again_after_a_crash() -> None:
@@ -41,7 +42,7 @@ def test_a_failed_member_under_fail_fast_is_judged_again_after_a_crash() -> None
     machine = opened(group(fail_fast=True))
     machine.start("a")
     machine.end("TaskFailed", "a")
-    found = Frontier(machine.state).decide(machine.now)
+    found = decide(Frontier(machine.state), machine.now)
     assert found.judge == [(machine.state.index["g"], True)]
     assert found.start == []
 
@@ -51,7 +52,7 @@ def test_what_follows_a_group_waits_for_the_verdict() -> None:
     machine = opened(group())
     assert machine.frontier is not None
     machine.run("a", "b", "c")
-    assert machine.frontier.decide(machine.now).judge
+    assert decide(machine.frontier, machine.now).judge
     assert decided(machine) == []
     machine.emit("GroupSucceeded", "g")
     assert decided(machine) == ["after"]
@@ -63,10 +64,10 @@ def test_a_member_that_can_never_start_settles_its_group() -> None:
     edges = (("root", "between"), ("between", "far"), ("inside", "b"))
     machine = Machine(Definition("w", None, tasks("root", "between", "inside", "a", "b"), groups, edges))
     assert machine.frontier is not None
-    assert machine.names(machine.frontier.decide(machine.now).open) == ["g"]
+    assert machine.names(decide(machine.frontier, machine.now).open) == ["g"]
     machine.emit("GroupStarted", "g")
     assert decided(machine) == ["root", "a"]
     machine.start("root", "a")
     machine.end("TaskSucceeded", "a")
     machine.end("TaskFailed", "root")
-    assert machine.frontier.decide(machine.now).judge == [(machine.state.index["g"], False)]
+    assert decide(machine.frontier, machine.now).judge == [(machine.state.index["g"], False)]

@@ -6,11 +6,12 @@ from random import Random
 
 from hypothesis import given, settings
 
-from durable.core.decide import Frontier
+from durable.core.decide import decide
 from durable.core.durable_calls import Mark, walk
 from durable.core.events import Event
 from durable.core.fold import apply
 from durable.core.forking import Selection, Survey
+from durable.core.frontier import Frontier
 from durable.core.graph import Definition
 from durable.core.state import RunState
 from durable.core.transitions import PENDING, RUNNING
@@ -94,13 +95,13 @@ def go_on(machine: Machine, survey: Survey, selection: Selection, state: RunStat
     for _ in range(500):
         if not proceed(rest):
             break
-    decision = fresh.decide(rest.now)
+    decision = decide(fresh, rest.now)
     assert decision.over or decision.suspended
 
 
 def proceed(rest: Lively) -> bool:
     assert rest.frontier is not None
-    decision, ids = rest.frontier.decide(rest.now), rest.state.graph.ids
+    decision, ids = decide(rest.frontier, rest.now), rest.state.graph.ids
     for node, mark in decision.fire:
         rest.bodies.fire(node, mark)
     for group, _ in decision.judge:

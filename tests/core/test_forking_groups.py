@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from durable.core.decide import Frontier
+from durable.core.decide import decide
+from durable.core.frontier import Frontier
 from durable.core.graph import Definition, GroupSpec
 from tests.core.forks import GROUP, forked, statuses
 from tests.core.machine import Machine, tasks
@@ -52,7 +53,7 @@ def test_a_member_of_a_group_that_was_skipped_is_done_again_with_its_group() -> 
         machine.emit("TaskSkipped", name)
     _, selection, state, _ = forked(machine, len(machine.log), "b")
     assert selection.again == {"b", "c", "g", "d"}
-    assert Frontier(state).decide(0).skip == [state.index[name] for name in ("g", "b", "c")]
+    assert decide(Frontier(state), 0).skip == [state.index[name] for name in ("g", "b", "c")]
 
 
 def test_what_a_verdict_had_settled_is_judged_again() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable.core.decide import Frontier
+from durable.core.frontier import Frontier
 from durable.core.graph import Definition, GroupSpec
 from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, SUSPENDED, WAITING
 from tests.core.machine import BAD, Machine, all_ids, definitions, seeds, tasks

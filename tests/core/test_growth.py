@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from durable.core.decide import decide
 from durable.core.graph import Definition, Graph, GroupSpec, TaskSpec
 from durable.core.specs import Fragment
 from durable.errors import DefinitionError, LogCorrupt
@@ -116,7 +117,7 @@ def test_columns_grow_with_the_graph() -> None:
     assert [machine.status(name) for name in ("a/x", "a/y")] == ["pending", "pending"]
     machine.run("a/x", "a/y")
     assert machine.frontier is not None
-    assert machine.frontier.decide(machine.now).over
+    assert decide(machine.frontier, machine.now).over
 
 
 def test_a_definition_without_the_scheduler_drops_what_it_scheduled() -> None:

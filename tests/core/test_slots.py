@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable.core.decide import AHEAD, Frontier
+from durable.core.decide import AHEAD, decide
+from durable.core.frontier import Frontier
 from durable.core.graph import Definition, GroupSpec
 from durable.core.slots import Pace
 from durable.core.specs import MapSpec, TaskSpec
@@ -74,7 +75,7 @@ def opened(members: int, **settings: Any) -> Machine:
 def starts(made: Machine) -> list[str]:
     """What may start now; starts it."""
     assert made.frontier is not None
-    found = made.names(made.frontier.decide(made.now).start)
+    found = made.names(decide(made.frontier, made.now).start)
     made.start(*found)
     return found
 
@@ -98,7 +99,7 @@ def test_chunks_that_are_paced_start_as_the_pace_allows() -> None:
     for _ in range(10):
         found.append(len(starts(made)))
         assert made.frontier is not None
-        wake = made.frontier.decide(made.now).wake
+        wake = decide(made.frontier, made.now).wake
         made.now = wake or made.now
     assert found == [1] * 10
 
@@ -122,7 +123,7 @@ def test_a_pace_that_waits_is_no_lack_of_steps() -> None:
     made = opened(2, rate=1.0)
     made.end("TaskSucceeded", *starts(made))
     assert made.frontier is not None
-    decision = made.frontier.decide(made.now)
+    decision = decide(made.frontier, made.now)
     assert not decision.over
     assert not decision.out_of_steps
     assert decision.wake is not None
@@ -137,7 +138,7 @@ def mapped(**settings: Any) -> Machine:
 
 def wanted(made: Machine) -> list[int]:
     assert made.frontier is not None
-    return made.frontier.decide(made.now).expand
+    return decide(made.frontier, made.now).expand
 
 
 def test_more_members_are_wanted_while_few_wait() -> None:
@@ -157,11 +158,11 @@ def test_a_map_that_may_have_more_is_not_judged() -> None:
     made.emit("MembersAdded", "m", count=2)
     made.run("m/0", "m/1")
     assert made.frontier is not None
-    decision = made.frontier.decide(made.now)
+    decision = decide(made.frontier, made.now)
     assert (decision.judge, decision.expand, decision.over) == ([], [0], False)
-    assert Frontier(made.state).decide(made.now).judge == []
+    assert decide(Frontier(made.state), made.now).judge == []
     made.emit("MembersAdded", "m", count=0, last=True)
-    assert made.frontier.decide(made.now).judge == [(0, False)]
+    assert decide(made.frontier, made.now).judge == [(0, False)]
 
 
 def test_members_that_a_verdict_has_closed_count_as_failed_when_it_is_taken_back() -> None:
@@ -178,7 +179,7 @@ def test_members_that_a_verdict_has_closed_count_as_failed_when_it_is_taken_back
     made.emit("GroupReopened", "m", policy="best_effort")
     frontier = made.frontier
     assert frontier is not None
-    assert frontier.decide(made.now).judge == [(0, True)]
+    assert decide(frontier, made.now).judge == [(0, True)]
     assert (frontier.failed, frontier.unsettled) == ({0: 3}, {0: 1})
     made.emit("MembersAdded", "m", count=1, last=True)
     made.run("m/4")
@@ -190,4 +191,4 @@ def test_a_map_without_members_is_judged() -> None:
     made = mapped()
     made.emit("MembersAdded", "m", count=0, last=True)
     assert made.frontier is not None
-    assert made.frontier.decide(made.now).judge == [(0, False)]
+    assert decide(made.frontier, made.now).judge == [(0, False)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from durable.core.decide import decide
 from durable.core.graph import Definition
 from durable.core.timers import RUN, Timers
 from durable.errors import LogCorrupt
@@ -19,7 +20,7 @@ def started(**settings: object) -> Machine:
 
 def over(machine: Machine, now: int) -> list[tuple[int, str]]:
     assert machine.frontier is not None
-    return machine.frontier.decide(now).fire
+    return decide(machine.frontier, now).fire
 
 
 def test_a_timer_is_over_at_its_time_and_not_before() -> None:
@@ -77,7 +78,7 @@ def test_a_timer_that_is_due_while_its_task_is_reopened_is_over_once_the_task_ru
     machine.emit("TaskTimedOut", "a", 1)
     machine.resume()
     assert machine.frontier is not None
-    assert machine.names(machine.frontier.decide(9_000).start) == ["a"]
+    assert machine.names(decide(machine.frontier, 9_000).start) == ["a"]
     machine.start("a")
     assert over(machine, 9_000) == [(0, "0")]
 
