@@ -17,6 +17,7 @@ from durable import (
     Event,
     FeedbackManager,
     Run,
+    RunSuspended,
     Store,
     open_run,
     open_store,
@@ -71,6 +72,8 @@ def result(run: Run) -> str:
     """Return what ``run.result()`` returns or raises."""
     try:
         return text(run.result())
+    except RunSuspended as error:
+        return f"raises RunSuspended: {', '.join(sorted(error.waiting))}"  # members wait in any order
     except DurableError as error:
         error.run_id = error.hint = None  # a fork's id and the store's place differ
         record = getattr(error, "error", None)

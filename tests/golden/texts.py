@@ -46,8 +46,8 @@ def _parts(value: Any) -> Iterator[str]:
         yield from _braces("[" if kind is list else "(", map(_whole, value), "]" if kind is list else ")")
     elif kind in (set, frozenset):
         yield from _braces(f"{kind.__name__}{{", sorted(map(_whole, value)), "}")
-    elif kind is dict:
-        yield from _braces("{", _pairs(value.items()), "}")
+    elif isinstance(value, dict):
+        yield from _braces("{" if kind is dict else f"{kind.__name__}{{", _pairs(value.items()), "}")
     elif (named := _attributes(value)) is not None:
         yield from _braces(f"{kind.__name__}(", (f"{name}={_whole(one)}" for name, one in named), ")")
     else:

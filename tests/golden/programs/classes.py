@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from durable import (
     BaseHumanStep,
@@ -36,7 +37,7 @@ class AddUp(BaseMachineStep):
 class Approve(BaseHumanStep):
     title = "Approve the order"
     description = "Look at the total"
-    form_schema = {
+    form_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {"approved": {"type": "boolean"}, "comment": {"type": "string"}},
         "required": ["approved"],

@@ -29,10 +29,11 @@ ABOUT = "Values that hold durable's own classes, functions, modules and instance
 bodies: list[str] = []
 mended = False
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
-MODULES = (
-    "checkpoints clock context core.policies definition.classes definition.registry definition.steps errors executor "
-    "human local_engine messages payloads prompts pruning store testing"
-).split()
+MODULES = [
+    *("checkpoints", "clock", "context", "core.policies", "definition.classes", "definition.registry"),
+    *("definition.steps", "errors", "executor", "human", "local_engine", "messages", "payloads", "prompts"),
+    *("pruning", "store", "testing"),
+]
 """Modules that durable's documents name, or that say what programs hand in and are given."""
 
 
@@ -62,7 +63,7 @@ def _errors() -> list[BaseException]:
 
 
 def _is_plain(kind: type) -> bool:
-    return issubclass(kind, durable.DurableError) and "__init__" not in vars(kind) or kind is durable.DurableError
+    return (issubclass(kind, durable.DurableError) and "__init__" not in vars(kind)) or kind is durable.DurableError
 
 
 @task

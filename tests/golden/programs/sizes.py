@@ -10,7 +10,7 @@ from typing import Any
 
 from durable import Store, TaskExecutionContext, prune, task, workflow
 
-ABOUT = "An automatic checkpoint in a killed run, values compressed with a dictionary, whose trainer was pruned, shared blobs"
+ABOUT = "An automatic checkpoint in a killed run; values in a dictionary whose trainer was pruned; a shared blob"
 bodies: list[str] = []
 mended = False
 MEMBERS = 2040
