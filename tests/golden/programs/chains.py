@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from typing import Any
 
-from durable import Store, TaskExecutionContext, TaskFailed, prune, task, workflow
+from durable import Store, TaskExecutionContext, TaskFailed, open_run, prune, task, workflow
 
 ABOUT = (
     "Chains: a success, a failure, a cancel, early ends, a killed process, Ctrl-C, a changed definition, a pruned run"
@@ -14,6 +15,9 @@ ABOUT = (
 bodies: list[str] = []
 mended = False
 """Whether what made runs fail or die is over; who resumes them sets it."""
+
+opened: Any = None
+"""The store, for bodies that send something to their own run."""
 
 
 @task
@@ -82,6 +86,20 @@ with workflow("mortal") as mortal:
 
 
 @task
+def sends_cancel(ctx: TaskExecutionContext, begin: str) -> str:
+    """Dies after somebody has sent a cancel, which its driver has not taken yet."""
+    bodies.append("sends_cancel")
+    if not mended:
+        open_run(ctx.run_id, opened).cancel("sent, not taken", actor="eva")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return begin
+
+
+with workflow("cancel-sent") as with_cancel:
+    begin >> sends_cancel
+
+
+@task
 def added(begin: str) -> str:
     bodies.append("added")
     return f"{begin}, more"
@@ -105,6 +123,12 @@ def succeeded(store: Store) -> None:
 
 def failed(store: Store) -> None:
     nightly.start(run_id="failed", store=store, initial={"day": "1234"})
+
+
+def cancel_sent(store: Store) -> None:
+    global opened
+    opened = store
+    with_cancel.start(run_id="cancel-sent", store=store)
 
 
 def started_in_the_middle(store: Store) -> None:
@@ -158,6 +182,7 @@ RUNS = {
     "interrupted": interrupted,
     "cancelled-inside": cancelled_inside,
     "cancelled-outside": cancelled_outside,
+    "cancel-sent": cancel_sent,
     "terminated-inside": terminated_inside,
     "terminated-outside": terminated_outside,
     "definition-changed": definition_changed,

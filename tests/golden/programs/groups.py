@@ -167,6 +167,19 @@ with workflow("fail-fast") as fail_fast:
     chain.with_execution(fail_fast=True, max_concurrent=1, backend="direct") >> after(group={})
 
 
+@task
+def gives_up(ctx: TaskExecutionContext) -> str:
+    bodies.append("gives_up")
+    if not mended:
+        ctx.cancel_workflow("enough")
+    return "gone on"
+
+
+with workflow("cancelled") as cancelled:
+    begun = parallel(gives_up, member(task_id="unborn", name="unborn"), name="begun").with_execution(max_concurrent=1)
+    begun >> parallel(member(task_id="z", name="z"), name="never")
+
+
 def _start(flow: Workflow, run_id: str) -> Any:
     return lambda store: flow.start(run_id=run_id, store=store)
 
@@ -183,5 +196,6 @@ RUNS |= {
     "chord": _start(chord, "chord"),
     "fail-fast": _start(fail_fast, "fail-fast"),
     "judged-again": rejudged,
+    "cancelled": _start(cancelled, "cancelled"),
 }
 SENDS: dict[str, list[tuple[object, ...]]] = {}

@@ -134,6 +134,19 @@ with workflow("poison") as poisoned:
     poisoned.add(poison)
 
 
+@task
+def kills() -> str:
+    bodies.append("kills")
+    if not mended:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "killed nobody"
+
+
+with workflow("killed-waiting") as killed_waiting:
+    waits = parallel(patient(needs=2), kills, name="waits").with_execution(max_concurrent=1)
+    killed_waiting.add(waits)
+
+
 def _start(flow: Workflow, run_id: str, **options: Any) -> Any:
     def make(store: Store) -> None:
         global clock
@@ -153,6 +166,7 @@ RUNS: dict[str, Any] = {
     "run-late": _start(late_runs, "run-late", deadline=90),
     "few-steps": _start(patience, "few-steps", initial={"needs": 9}, max_steps=2),
     "killed": _start(killing, "killed"),
+    "killed-waiting": _start(killed_waiting, "killed-waiting"),
     "poison": _start(poisoned, "poison"),
 }
 AGAIN = {"poison": _start(poisoned, "poison")}
