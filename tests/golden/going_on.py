@@ -15,7 +15,7 @@ GOES_ON = ("interrupted", "failed", "suspended")
 
 def resumed(golden: Golden, run_id: str, at: int, folder: Path) -> dict[str, Any] | None:
     """Resume a run with the program as it is now, in a copy; None for a run that has ended for good."""
-    program = _mended(golden)
+    program = mended(golden)
     with opened(golden.copy(folder), at) as store:
         run = open_run(run_id, store)
         if run.status not in GOES_ON or run.info.pruned is not None:
@@ -27,7 +27,7 @@ def resumed(golden: Golden, run_id: str, at: int, folder: Path) -> dict[str, Any
 
 def forked(golden: Golden, run_id: str, at: int, folder: Path, where: dict[str, Any]) -> dict[str, Any]:
     """Fork a run in a copy and let the fork go on."""
-    program = _mended(golden)
+    program = mended(golden)
     with opened(golden.copy(folder), at) as store:
         run = open_run(run_id, store)
         return _gone_on(run.fork(**where, run_id="the-fork"), program)
@@ -57,7 +57,8 @@ def _first_end(run: Run, seq: int) -> int:
             return seq
 
 
-def _mended(golden: Golden) -> ModuleType:
+def mended(golden: Golden) -> ModuleType:
+    """Return the program in which nothing fails or dies any more, and no body has begun."""
     program = golden.module
     program.mended = True
     program.bodies.clear()

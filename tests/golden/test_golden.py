@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from durable import PayloadRefused, list_runs, open_run
+from durable import DefinitionError, PayloadRefused, list_runs, open_run
 from durable.cli import main
-from tests.golden.going_on import forked, resumed
-from tests.golden.golden import BY_NAME, FOLDER, STORES, Golden
+from tests.golden.going_on import forked, mended, resumed
+from tests.golden.golden import BY_NAME, FOLDER, STORES, Golden, live_workflow
 from tests.golden.reading import facts, opened
 
 LISTS = {golden.name: golden.list() for golden in STORES}
@@ -32,12 +32,11 @@ def readable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """The key that the store was written with; code by value can be read only by the Python that wrote it."""
     for name in ("DURABLE_SIGNING_KEY", "DURABLE_STORE"):
         monkeypatch.delenv(name, raising=False)
-    golden = getattr(request.node, "callspec", None) and request.node.callspec.params.get("golden")
-    if golden is None:
-        return
+    asked = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    golden = asked.get("golden", STORES[0])
     if golden.key is not None:
         monkeypatch.setenv("DURABLE_SIGNING_KEY", golden.key)
-    if golden.name == "by_value" and LISTS[golden.name]["python"] != HERE:
+    if golden.name == "by_value" and "run_id" in asked and LISTS[golden.name]["python"] != HERE:
         pytest.skip(f"code by value of Python {LISTS[golden.name]['python']} cannot be read by {HERE}")
 
 
@@ -101,6 +100,16 @@ def test_the_command_line_shows_logs_plans_and_runs(golden: Golden, tmp_path: Pa
         assert planned["divergence"] == []
         if said["status"] != "suspended":  # by the clock of today every timer is due
             assert planned["resumes"] == ("resumes: True" in said["plan"])
+
+
+def test_a_run_whose_file_is_gone_asks_for_its_workflow(tmp_path: Path) -> None:
+    """The live workflow is all that it needs, as test_a_run_goes_on_to_the_listed_end shows."""
+    golden = BY_NAME["chains"]
+    with opened(golden.copy(tmp_path), LISTS["chains"]["runs"]["killed"]["at"]) as store:
+        run = open_run("killed", store)
+        with pytest.raises(DefinitionError, match=r"there is no file /srv/golden/.*chains\.py"):
+            run.resume()
+        assert live_workflow(mended(golden), "mortal").resume("killed", store=store) == "BEGUN AND DIED 2 TIMES"
 
 
 def test_a_signed_store_is_refused_without_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
