@@ -48,7 +48,7 @@ def _starts(frontier: Frontier, now: int) -> Decision:
     wake = lanes.wake() if lanes.timed else None
     if frontier.timers.heap:
         wake = _earliest(wake, frontier.timers.next())
-    expand = _hungry(frontier) if frontier.failed else []
+    expand = hungry(frontier) if frontier.failed else []
     if start or lanes.live or expand:
         return Decision(start=start, expand=expand, wake=wake)
     if lanes.queues or lanes.suspects:
@@ -59,7 +59,7 @@ def _starts(frontier: Frontier, now: int) -> Decision:
     return Decision(wake=wake, over=not frontier.asleep, suspended=bool(frontier.asleep))
 
 
-def _hungry(frontier: Frontier) -> list[int]:
+def hungry(frontier: Frontier) -> list[int]:
     """Maps whose members have almost all been started, and that may have more."""
     expansions, nodes, queues = frontier.graph.expansions.by_group, frontier.state.nodes, frontier.lanes.queues
     return [

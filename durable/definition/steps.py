@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from durable.definition.checks import check_id, check_seconds
 from durable.definition.expressions import Linkable, ParallelGroup
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from durable.core.retry import RetryPolicy
     from durable.definition.expressions import Node
+
+S = TypeVar("S", bound="BaseMachineStep")
 
 
 class BaseMachineStep(Linkable):
@@ -56,13 +58,7 @@ class BaseMachineStep(Linkable):
     @classmethod
     def of_class(cls) -> Self:
         """See ``Linkable.of_class``."""
-        try:
-            return cls()
-        except TypeError as error:
-            raise DefinitionError(
-                f"the step class {cls.__name__} cannot be made without arguments: {error}",
-                hint=f"Give an instance: {cls.__name__}(...)",
-            ) from None
+        return made_step(cls)
 
     def node(self) -> Node:
         """Return the task that the step stands for, always the same one."""
@@ -203,6 +199,17 @@ def named_step(item: Any, name: str) -> Node:
         return item
     hint = "Decorate it with @task" if callable(item) else "Give a step class, a step, a task or a ParallelGroup"
     raise DefinitionError(f"{name!r} is no step: {item!r}", hint=hint)
+
+
+def made_step(kind: type[S]) -> S:
+    """Return an instance of a step class. Raises ``DefinitionError`` for one that needs arguments."""
+    try:
+        return kind()
+    except TypeError as error:
+        raise DefinitionError(
+            f"the step class {kind.__name__} cannot be made without arguments: {error}",
+            hint=f"Give an instance: {kind.__name__}(...)",
+        ) from None
 
 
 def _check_name(what: str, own: str | None, name: str) -> None:

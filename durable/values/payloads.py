@@ -190,10 +190,14 @@ def _pickler() -> Callable[[object], bytes]:
 
 
 def _decode_pickle(raw: bytes) -> Any:
-    import pickle
-
     try:
-        return pickle.loads(raw)
+        if b"durable" not in raw:
+            import pickle
+
+            return pickle.loads(raw)
+        from durable.values.moved_names import loads
+
+        return loads(raw)
     except PayloadError:
         raise
     except Exception as error:

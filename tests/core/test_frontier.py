@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from durable.core.decide import hungry
 from durable.core.frontier import Frontier
 from durable.core.graph import Definition, GroupSpec
 from durable.core.transitions import INTERRUPTED, PENDING, RUNNING, SUSPENDED, WAITING
@@ -31,7 +32,7 @@ def offers(frontier: Frontier) -> dict[str, Any]:
         "asleep": set(frontier.asleep),
         "failed": {group: count for group, count in frontier.failed.items() if nodes[group] == RUNNING},
         "unsettled": {group: frontier.unsettled[group] for group in frontier.failed if nodes[group] == RUNNING},
-        "expand": set(frontier._hungry()),
+        "expand": set(hungry(frontier)),
         "timer": frontier.timers.next(),
         "busy": {lane: count for lane, count in frontier.lanes.busy.items() if count},
     }

@@ -22,7 +22,7 @@ LATER = 1_767_225_700_000_000
 READS = """
 import sys
 from durable import RetryPolicy, open_run, open_store
-from durable.scripts import load_script
+from durable.values.programs import load_script
 
 script = load_script(sys.argv[2])
 with open_store(sys.argv[1]) as store:

@@ -13,6 +13,7 @@ import msgspec
 
 from durable import MapValues, Task, TaskResult
 
+PROGRAMS = "/golden/programs/"
 LONGEST = 400
 """Characters of a text; of a longer one the begin, the length and a digest are kept."""
 
@@ -50,6 +51,8 @@ def _parts(value: Any) -> Iterator[str]:
         yield from _braces("{" if kind is dict else f"{kind.__name__}{{", _pairs(value.items()), "}")
     elif (named := _attributes(value)) is not None:
         yield from _braces(f"{kind.__name__}(", (f"{name}={_whole(one)}" for name, one in named), ")")
+    elif kind is str and PROGRAMS in value:
+        yield repr(value[value.index(PROGRAMS) + 1 :])  # wherever the programs lie
     else:
         yield repr(value)
 

@@ -17,10 +17,10 @@ from durable import (
     TaskResult,
     current_context,
     parallel,
-    payloads,
     task,
     workflow,
 )
+from durable.values import payloads
 
 ABOUT = "Code by value, which only the Python that wrote it can read: closures as tasks, policies, results and values"
 bodies: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import durable
@@ -21,9 +21,10 @@ from durable import (
     task,
     workflow,
 )
-from durable.payloads import encode
 from durable.prompts import Prompt
 from durable.testing import FakeClock
+from durable.values.moved_names import MODULES as MOVED
+from durable.values.payloads import encode
 
 ABOUT = "Values that hold durable's own classes, functions, modules and instances, pickled under the names of that time"
 bodies: list[str] = []
@@ -35,16 +36,24 @@ MODULES = [
     *("pruning", "store", "testing"),
 ]
 """Modules that durable's documents name, or that say what programs hand in and are given."""
+NEWER = {"opened_store"}
+"""What these modules have come to offer since the store was written: a body that runs again must not see it."""
 
 
 def _public(module: str) -> dict[str, Any]:
     """The classes and functions that a module offers, or else defines."""
-    names = vars(import_module(f"durable.{module}"))
+    names = vars(_imported(module))
     offered = names.get("__all__") or [
-        name for name, one in names.items() if getattr(one, "__module__", "") == f"durable.{module}"
+        name for name, one in names.items() if getattr(one, "__module__", "") == names["__name__"]
     ]
-    found = {name: names[name] for name in sorted(offered) if not name.startswith("_")}
+    found = {name: names[name] for name in sorted({*offered} - NEWER) if not name.startswith("_")}
     return {name: one for name, one in found.items() if isinstance(one, (type, FunctionType))}
+
+
+def _imported(module: str) -> ModuleType:
+    """A module by the name that it had when the store was written."""
+    name = f"durable.{module}"
+    return import_module(MOVED.get(name, name))
 
 
 def _errors() -> list[BaseException]:
@@ -121,7 +130,7 @@ def _instances() -> dict[str, Callable[[], Any]]:
         "task-instance": lambda: small(task_id="other", number=(7,)),
         "clock": lambda: durable.SystemClock(),
         "steps": lambda: [durable.BaseMachineStep("m"), durable.BaseHumanStep("h", "Title", {"type": "object"})],
-        "modules": lambda: [durable, durable.errors, import_module("durable.payloads")],
+        "modules": lambda: [durable, durable.errors, _imported("payloads")],
         "errors": _errors,
         "control-flow": lambda: [durable.Suspended(), durable.AttemptEnded("timed_out")],
         "workflow": lambda: flow,
