@@ -51,8 +51,8 @@ def _parts(value: Any) -> Iterator[str]:
         yield from _braces("{" if kind is dict else f"{kind.__name__}{{", _pairs(value.items()), "}")
     elif (named := _attributes(value)) is not None:
         yield from _braces(f"{kind.__name__}(", (f"{name}={_whole(one)}" for name, one in named), ")")
-    elif kind is str and PROGRAMS in value:
-        yield repr(value[value.index(PROGRAMS) + 1 :])  # wherever the programs lie
+    elif kind is str and PROGRAMS in value and value.endswith(".yaml"):
+        yield repr(value[value.index(PROGRAMS) + 1 :])  # wherever the prompts lie
     else:
         yield repr(value)
 
