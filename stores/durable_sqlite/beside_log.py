@@ -6,10 +6,8 @@ import sqlite3
 
 from durable.errors import RunNotFound
 from durable.store import Checkpoint, Message
+from durable_sqlite import sql
 from durable_sqlite.part import Part, lease_lost, refuse_pruned
-
-_KEPT = 2
-_KEY = "(SELECT run FROM runs WHERE run_id = ?)"
 
 
 class Checkpoints(Part):
@@ -18,24 +16,21 @@ class Checkpoints(Part):
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint, token: int) -> None:
         """Keep a checkpoint, and of older ones the newest; see ``Store.save_checkpoint``."""
         with self._link.writing as connection:
-            held = "SELECT 1 FROM leases WHERE run_id = ? AND token = ? AND owner IS NOT NULL"
-            if connection.execute(held, (run_id, token)).fetchone() is None:
+            if connection.execute(sql.SELECT_IS_LEASED, (run_id, token)).fetchone() is None:
                 raise lease_lost(run_id, token)
             run = _key(connection, run_id)
             values = (run, checkpoint.seq, checkpoint.time, checkpoint.digest, checkpoint.state)
-            connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)", values)
-            newest = f"SELECT seq FROM checkpoints WHERE run = ? ORDER BY seq DESC LIMIT {_KEPT}"
-            connection.execute(f"DELETE FROM checkpoints WHERE run = ? AND seq NOT IN ({newest})", (run, run))
+            connection.execute(sql.INSERT_CHECKPOINT, values)
+            connection.execute(sql.DELETE_ALL_BUT_TWO_CHECKPOINTS, (run, run))
 
     def checkpoints(self, run_id: str) -> list[Checkpoint]:
         """Return the checkpoints, newest first; see ``Store.checkpoints``."""
-        query = f"SELECT seq, digest, state, time FROM checkpoints WHERE run = {_KEY} ORDER BY seq DESC"
-        return [Checkpoint(*row) for row in self._link.read(query, (run_id,), run_id)]
+        return [Checkpoint(*row) for row in self._link.read(sql.SELECT_CHECKPOINTS, (run_id,), run_id)]
 
     def drop_checkpoints(self, run_id: str) -> None:
         """Delete the checkpoints; see ``Store.drop_checkpoints``."""
         with self._link.writing as connection:
-            connection.execute(f"DELETE FROM checkpoints WHERE run = {_KEY}", (run_id,))
+            connection.execute(sql.DELETE_CHECKPOINTS, (run_id,))
 
 
 class Inbox(Part):
@@ -46,19 +41,18 @@ class Inbox(Part):
         with self._link.writing as connection:
             run = _key(connection, run_id)
             sent = connection.execute(
-                "INSERT OR IGNORE INTO inbox (run, id, kind, data, time) VALUES (?, ?, ?, ?, ?)",
+                sql.INSERT_MESSAGE,
                 (run, message.id, message.kind, message.data, message.time),
             )
             return sent.rowcount == 1
 
     def inbox(self, run_id: str) -> list[Message]:
         """Return the messages that wait, oldest first; see ``Store.inbox``."""
-        query = f"SELECT id, kind, data, time FROM inbox WHERE run = {_KEY} AND consumed IS NULL ORDER BY number"
-        return [Message(*row) for row in self._link.read(query, (run_id,), run_id)]
+        return [Message(*row) for row in self._link.read(sql.SELECT_INBOX, (run_id,), run_id)]
 
 
 def _key(connection: sqlite3.Connection, run_id: str) -> int:
-    row = connection.execute("SELECT run FROM runs WHERE run_id = ? AND pruned IS NULL", (run_id,)).fetchone()
+    row = connection.execute(sql.SELECT_RUN_KEY, (run_id,)).fetchone()
     if row is None:
         refuse_pruned(connection, run_id)
         raise RunNotFound("there is no such run", run_id=run_id, hint="See durable runs")

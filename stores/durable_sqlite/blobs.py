@@ -9,19 +9,12 @@ from __future__ import annotations
 import sqlite3
 from hashlib import sha256
 
+from durable_sqlite import sql
+
 LARGE = 900
 """Payloads of more bytes than this are kept in ``blobs``."""
 
 _DIGEST_SIZE = 16
-# Bytes are compared too: a blob that was damaged must not stand for a payload that is whole.
-_FIND = "SELECT blob FROM blobs WHERE digest = ? AND content = ?"
-_ADD = "INSERT INTO blobs (digest, content) VALUES (?, ?)"
-_USE = """INSERT INTO blob_uses VALUES (?, ?, 1)
-ON CONFLICT (blob, run) DO UPDATE SET events = events + 1"""
-_USED = "SELECT blob, count(*) FROM events WHERE run = ? AND seq < ? AND blob IS NOT NULL GROUP BY blob"
-_UNUSE = "UPDATE blob_uses SET events = events - ? WHERE blob = ? AND run = ?"
-_FORGET = "DELETE FROM blob_uses WHERE blob = ? AND run = ? AND events <= 0"
-_DROP = "DELETE FROM blobs WHERE blob = ? AND NOT EXISTS (SELECT 1 FROM blob_uses u WHERE u.blob = blobs.blob)"
 
 
 def keep(connection: sqlite3.Connection, run: int, content: str | bytes) -> int:
@@ -31,10 +24,10 @@ def keep(connection: sqlite3.Connection, run: int, content: str | bytes) -> int:
     """
     raw = content.encode() if isinstance(content, str) else content
     digest = sha256(raw).digest()[:_DIGEST_SIZE]
-    found = connection.execute(_FIND, (digest, content)).fetchone()
-    blob = found[0] if found is not None else connection.execute(_ADD, (digest, content)).lastrowid
+    found = connection.execute(sql.SELECT_BLOB, (digest, content)).fetchone()
+    blob = found[0] if found is not None else connection.execute(sql.INSERT_BLOB, (digest, content)).lastrowid
     assert blob is not None
-    connection.execute(_USE, (blob, run))
+    connection.execute(sql.COUNT_BLOB_USE, (blob, run))
     return int(blob)
 
 
@@ -46,7 +39,7 @@ def let_go(connection: sqlite3.Connection, run: int, before: int) -> None:
         run: the run's key.
         before: events with lower numbers than this are meant.
     """
-    used = connection.execute(_USED, (run, before)).fetchall()
-    connection.executemany(_UNUSE, [(count, blob, run) for blob, count in used])
-    connection.executemany(_FORGET, [(blob, run) for blob, _ in used])
-    connection.executemany(_DROP, [(blob,) for blob, _ in used])
+    used = connection.execute(sql.SELECT_BLOB_USES, (run, before)).fetchall()
+    connection.executemany(sql.REDUCE_BLOB_USES, [(count, blob, run) for blob, count in used])
+    connection.executemany(sql.DELETE_BLOB_USE, [(blob, run) for blob, _ in used])
+    connection.executemany(sql.DELETE_UNUSED_BLOB, [(blob,) for blob, _ in used])

@@ -17,7 +17,7 @@ from threading import RLock
 from typing import Any
 
 from durable.errors import StoreBusy, StoreError, StoreReadOnly
-from durable_sqlite import forking, schema
+from durable_sqlite import forking, schema, sql
 from durable_sqlite.address import Address
 from durable_sqlite.ahead import Ahead
 from durable_sqlite.drives import is_held
@@ -172,7 +172,7 @@ class Link:
         connection = self._connection
         try:
             if connection is not None and connection.in_transaction:
-                connection.execute("ROLLBACK")
+                connection.execute(sql.ROLLBACK)
         except sqlite3.Error:
             self.drop()  # a connection that cannot roll back is not worth keeping
 
@@ -205,8 +205,8 @@ class Link:
         # Without a sync for each commit the log's length costs nothing.
         self.ahead = Ahead(self.address.path) if self._place is None and self.address.synchronous == "full" else None
         if self._place is None:
-            connection.execute(f"PRAGMA synchronous = {self.address.synchronous.upper()}")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT[self.address.synchronous]}")
+            connection.execute(sql.set_synchronous(self.address.synchronous))
+            connection.execute(sql.set_autocheckpoint(AUTOCHECKPOINT[self.address.synchronous]))
         version = schema.version_of(connection, self.address.path)
         self._older = bool(version) and self._place is not None and version < schema.VERSION
         if self._older:
@@ -228,25 +228,24 @@ class Link:
     def _make_schema(self, connection: sqlite3.Connection) -> None:
         self.gate.acquire()
         try:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded by an empty database only
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(sql.USE_INCREMENTAL_VACUUM)  # heeded by an empty database only
+            connection.execute(sql.USE_WAL)
+            connection.execute(sql.BEGIN_WRITE)
             version = schema.version_of(connection, self.address.path)
             if version < schema.VERSION:
                 if version:
                     self._check_undriven(connection)
                 schema.migrate(connection)
-            connection.execute("COMMIT")
+            connection.execute(sql.COMMIT)
         finally:
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                connection.execute(sql.ROLLBACK)
             self.gate.release()
 
     def _check_undriven(self, connection: sqlite3.Connection) -> None:
         """Refuse to change the tables under a drive: an older durable's next append would fail, and its run stop."""
         folder = Path(self.address.beside("-drives"))
-        query = "SELECT run_id, pid, file FROM leases WHERE owner IS NOT NULL AND file IS NOT NULL"
-        for run_id, pid, file in connection.execute(query):
+        for run_id, pid, file in connection.execute(sql.SELECT_LEASE_FILES):
             if is_held(folder / file):
                 raise StoreBusy(
                     f"{self.address.path} is of an older durable, with which process {pid} drives a run",

@@ -17,6 +17,7 @@ from weakref import WeakMethod
 from durable.clock import Clock
 from durable.core.events import Event
 from durable.errors import DurableError, LogCorrupt
+from durable_sqlite import sql
 from durable_sqlite.connection import Link
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ PATIENCE = 4096
 
 _EACH = 4  # one in so many is a sample: a thousand give as good a dictionary as four thousand, in a third of the time
 _FIRST = 64  # samples with which a dictionary that is there already is tried
-_TRIED = 4
 _SIZE = 8192
 _WORTH = 0.7  # of the bytes: saving less than that is not worth values that SQL cannot show
 _POOR = 1000  # so many in a row that did not compress: the dictionary does not fit any more
@@ -40,11 +40,6 @@ _SLOWER = 4  # after a training in vain, so many times as many payloads are seen
 _LEVEL = 3
 
 _DAMAGED = "See durable verify for what is intact, and restore the rest from a backup"
-
-
-_KNOWN = f"SELECT dictionary, content FROM dictionaries ORDER BY dictionary DESC LIMIT {_TRIED}"
-_CONTENT = "SELECT content FROM dictionaries WHERE dictionary = ?"
-_ADD = "INSERT INTO dictionaries (time, content) VALUES (?, ?)"
 
 
 class Dictionaries:
@@ -142,7 +137,7 @@ class Dictionaries:
         if number not in known:
             import zstandard
 
-            for (content,) in self._connection.execute(_CONTENT, (number,)):
+            for (content,) in self._connection.execute(sql.SELECT_DICTIONARY, (number,)):
                 known[number] = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(content))
                 break
             else:
@@ -181,7 +176,7 @@ class Dictionaries:
 
     def _look(self, samples: list[bytes]) -> None:
         """Use the newest of the dictionaries there are that fits."""
-        for number, content in self._link.read(_KNOWN, ()):
+        for number, content in self._link.read(sql.SELECT_NEWEST_DICTIONARIES, ()):
             if _is_worth(content, samples):
                 self.present = number, content
                 return
@@ -194,7 +189,7 @@ class Dictionaries:
         if self.present is not None or not _is_worth(content, samples[::4]):
             return
         with self._link.writing as connection:
-            number = connection.execute(_ADD, (self._clock.now(), content)).lastrowid
+            number = connection.execute(sql.INSERT_DICTIONARY, (self._clock.now(), content)).lastrowid
         assert number is not None
         self.present = number, content
         _log().info("dictionary %d was trained on %d payloads", number, len(samples))

@@ -14,21 +14,11 @@ from typing import Any
 
 from durable.errors import RunAlreadyDriven
 from durable.store import LEASE_SECONDS, Lease, LeaseInfo, check_run_id
+from durable_sqlite import sql
 from durable_sqlite.drives import HOST
 from durable_sqlite.part import Part, lease_lost, refuse_pruned
 
-_SELECT = "SELECT token, owner, pid, host, expires, expires_monotonic, file FROM leases WHERE run_id = ?"
 _FREE = (0, None, None, None, None, None, None)
-_TAKE = """INSERT INTO leases (run_id, token, owner, pid, host, expires, expires_monotonic, file)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, owner = excluded.owner, pid = excluded.pid,
-  host = excluded.host, expires = excluded.expires, expires_monotonic = excluded.expires_monotonic,
-  file = excluded.file"""
-_RENEW = """UPDATE leases SET expires = ?, expires_monotonic = ?
-WHERE run_id = ? AND token = ? AND owner IS NOT NULL"""
-_RELEASE = """UPDATE leases SET owner = NULL, pid = NULL, host = NULL, expires = NULL, expires_monotonic = NULL,
-  file = NULL
-WHERE run_id = ? AND token = ?"""
 
 
 class Leases(Part):
@@ -42,12 +32,12 @@ class Leases(Part):
             with self._link.writing as connection:
                 self._link.check_place()
                 refuse_pruned(connection, run_id)
-                row = connection.execute(_SELECT, (run_id,)).fetchone() or _FREE
+                row = connection.execute(sql.SELECT_LEASE, (run_id,)).fetchone() or _FREE
                 took_over = self._judge(run_id, row)
                 self._link.heads.pop(run_id, None)
                 mine = self._drives.take()
                 token = row[0] + 1
-                connection.execute(_TAKE, (run_id, token, owner, getpid(), HOST, *self._end(seconds), mine))
+                connection.execute(sql.UPSERT_LEASE, (run_id, token, owner, getpid(), HOST, *self._end(seconds), mine))
         except BaseException:
             if mine is not None:
                 self._drives.drop(mine)
@@ -62,7 +52,7 @@ class Leases(Part):
         """Extend a lease; see ``Store.renew``."""
         with self._link.writing as connection:
             self._link.check_place()
-            if not connection.execute(_RENEW, (*self._end(seconds), lease.run_id, lease.token)).rowcount:
+            if not connection.execute(sql.RENEW_LEASE, (*self._end(seconds), lease.run_id, lease.token)).rowcount:
                 raise lease_lost(lease.run_id, lease.token)
 
     def release(self, lease: Lease) -> None:
@@ -76,13 +66,13 @@ class Leases(Part):
         try:
             with self._link.writing as connection:
                 self._link.heads.pop(lease.run_id, None)
-                connection.execute(_RELEASE, (lease.run_id, lease.token))
+                connection.execute(sql.RELEASE_LEASE, (lease.run_id, lease.token))
         finally:
             self._drives.drop(mine)
 
     def lease(self, run_id: str) -> LeaseInfo | None:
         """Return who holds the lease; see ``Store.lease``."""
-        for token, owner, pid, host, expires, ends, file in self._link.read(_SELECT, (run_id,), run_id):
+        for token, owner, pid, host, expires, ends, file in self._link.read(sql.SELECT_LEASE, (run_id,), run_id):
             if owner is not None:
                 return LeaseInfo(owner, token, pid, host, expires, self.is_alive(host, expires, ends, file))
         return None

@@ -6,19 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from durable.store import RunInfo
+from durable_sqlite import sql
 from durable_sqlite.leases import Leases
 from durable_sqlite.part import pruned_of
 
 _CHUNK = 256
 _LAST = 2**63 - 1
-
-_RUNS = """SELECT r.run, r.run_id, r.workflow, r.status, r.created, e.time, e.seq, r.file, r.input,
-  r.due, EXISTS (SELECT 1 FROM inbox i WHERE i.run = r.run AND i.consumed IS NULL),
-  r.pruned, r.summary, l.host, l.expires, l.expires_monotonic, l.file
-FROM runs r
-LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
-LEFT JOIN leases l ON l.run_id = r.run_id AND l.owner IS NOT NULL
-WHERE """
 
 
 class Listing(Leases):
@@ -26,7 +19,7 @@ class Listing(Leases):
 
     def run(self, run_id: str) -> RunInfo | None:
         """Return one run; see ``Store.run``."""
-        for row in self._link.read(_RUNS + "r.run_id = ?", (run_id,), run_id):
+        for row in self._link.read(sql.SELECT_RUN, (run_id,), run_id):
             return self._info(row)
         return None
 
@@ -34,11 +27,13 @@ class Listing(Leases):
         self, *, status: str | None = None, workflow: str | None = None, limit: int | None = None
     ) -> Iterator[RunInfo]:
         """Yield runs, newest first; see ``Store.runs``."""
-        where, values = _filter(status, workflow)
+        recorded = _recorded(status)
+        query = sql.select_runs(statuses=len(recorded), workflow=workflow is not None)
+        values = recorded if workflow is None else (*recorded, workflow)
         before = _LAST
         left = _LAST if limit is None else limit
         while left > 0:
-            rows = self._link.read(_RUNS + where, (before, *values, min(left, _CHUNK)))
+            rows = self._link.read(query, (before, *values, min(left, _CHUNK)))
             for row in rows:
                 info = self._info(row)
                 if status is None or info.shown_status == status:
@@ -69,15 +64,9 @@ class Listing(Leases):
         )
 
 
-def _filter(status: str | None, workflow: str | None) -> tuple[str, list[str]]:
-    conditions = ["r.run < ?"]
-    values: list[str] = []
-    if status is not None:
-        # A run is also shown as interrupted when it is recorded as running and nobody drives it.
-        recorded = ("interrupted", "running") if status == "interrupted" else (status,)
-        conditions.append(f"r.status IN ({', '.join('?' * len(recorded))})")
-        values += recorded
-    if workflow is not None:
-        conditions.append("r.workflow = ?")
-        values.append(workflow)
-    return " AND ".join(conditions) + " ORDER BY r.run DESC LIMIT ?", values
+def _recorded(status: str | None) -> tuple[str, ...]:
+    """Return the recorded statuses of runs that are shown with this one; none for all."""
+    if status is None:
+        return ()
+    # A run is also shown as interrupted when it is recorded as running and nobody drives it.
+    return ("interrupted", "running") if status == "interrupted" else (status,)

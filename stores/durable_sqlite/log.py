@@ -18,11 +18,11 @@ from durable.core.events import Event
 from durable.core.transitions import RUN_STATUS_AFTER
 from durable.errors import LogCorrupt, RunNotFound, StoreError, VersionConflict
 from durable.store import check_run_id, due_after
-from durable_sqlite import blobs
+from durable_sqlite import blobs, sql
 from durable_sqlite.blobs import LARGE
 from durable_sqlite.connection import Head
 from durable_sqlite.dictionaries import LONGEST, SHORTEST
-from durable_sqlite.part import KEY, Part, lease_lost, refuse_pruned
+from durable_sqlite.part import Part, lease_lost, refuse_pruned
 
 Kept = tuple[str, int | None]
 """What the run's row keeps of its last run event: the status, and when a suspended run is due."""
@@ -34,42 +34,6 @@ _END = 2**63 - 1
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 1 << 20
 
-# One statement for the token and the log's end; no row means that the token is not the present one.
-_HEAD = """SELECT r.run, e.seq, e.digest, r.status, r.due FROM leases l
-LEFT JOIN runs r ON r.run_id = l.run_id
-LEFT JOIN events e ON e.run = r.run AND e.seq = (SELECT max(seq) FROM events WHERE run = r.run)
-WHERE l.run_id = ? AND l.token = ? AND l.owner IS NOT NULL"""
-_INTO = "INSERT INTO events (run, seq, time, type, task_id, attempt, data, encoding, payload, digest"
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_ROW_KEPT = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"{_INTO}) VALUES {_ROW}"
-# Rows of one statement cost a fifth less than as many runs of a statement of one row; one size, so that it is kept.
-_TOGETHER = 32
-_INSERT_TOGETHER = f"{_INTO}) VALUES {', '.join([_ROW] * _TOGETHER)}"
-# For rows of which one is compressed, or refers to a blob. The others need not name what they leave empty.
-_INSERT_KEPT = f"{_INTO}, blob, dictionary) VALUES {_ROW_KEPT}"
-# A few events in one statement, which is a transaction by itself and inserts nothing if the lease is not the
-# caller's. Where the log ends need not be read again: nobody appends without the lease, and a number that is
-# taken is refused by the primary key. (Reading events here would make SQLite copy the rows first.)
-_FEW = 16
-_HELD = "WHERE EXISTS (SELECT 1 FROM leases WHERE run_id = ? AND token = ? AND owner IS NOT NULL)"
-_INSERT_FEW = [f"{_INTO}) SELECT * FROM (VALUES {', '.join([_ROW] * n)}) {_HELD}" for n in range(1, _FEW + 1)]
-_INSERT_FEW_KEPT = [
-    f"{_INTO}, blob, dictionary) SELECT * FROM (VALUES {', '.join([_ROW_KEPT] * n)}) {_HELD}"
-    for n in range(1, _FEW + 1)
-]
-_CREATE = "INSERT INTO runs (run_id, workflow, status, created, file, input) VALUES (?, ?, ?, ?, ?, ?)"
-_STATUS = "UPDATE runs SET status = ?, due = ? WHERE run = ?"
-_CONSUME = "UPDATE inbox SET consumed = ? WHERE run = ? AND id = ?"
-_PAYLOAD = """CASE WHEN blob IS NOT NULL THEN (SELECT CAST(content AS BLOB) FROM blobs b WHERE b.blob = events.blob)
-WHEN dictionary IS NOT NULL THEN expand(payload, dictionary) ELSE CAST(payload AS BLOB) END"""
-_COLUMNS = f"seq, time, type, task_id, attempt, data, encoding, {_PAYLOAD}"
-_READ = f"SELECT {_COLUMNS} FROM events WHERE run = {KEY} AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-_DIGESTS = (
-    f"SELECT seq, digest FROM events WHERE run = {KEY}"
-    " AND seq > ? AND seq <= ? AND digest IS NOT NULL ORDER BY seq LIMIT ?"
-)
-
 
 class Log(Part):
     """The part of the store that keeps events."""
@@ -80,7 +44,13 @@ class Log(Part):
         """Append events atomically and durably; see ``Store.append``."""
         link = self._link
         head = link.heads.get(run_id)
-        if head is not None and len(events) <= _FEW and not consume and head[0] == token and head[2] == expected_seq:
+        if (
+            head is not None
+            and len(events) <= sql.MOST_IF_LEASED
+            and not consume
+            and head[0] == token
+            and head[2] == expected_seq
+        ):
             after = self._append_few(run_id, events, head)
             if after is not None:
                 link.heads[run_id] = after
@@ -93,16 +63,16 @@ class Log(Part):
                 run = _create(connection, run_id, events[0])
             rows, digest, moved, longest = _rows(run, run_id, events, before)
             if longest >= SHORTEST and self._are_kept_apart(events, longest):
-                connection.executemany(_INSERT_KEPT, self._kept(rows, events, connection))
+                connection.executemany(sql.INSERT_STORED_EVENT, self._kept(rows, events, connection))
             else:
                 _insert(connection, rows)
             if moved is not None:
                 status, due = RUN_STATUS_AFTER[moved.type], due_after(moved)
                 if (status, due) != kept:
-                    connection.execute(_STATUS, (status, due, run))
+                    connection.execute(sql.UPDATE_RUN_STATUS, (status, due, run))
             last += len(events)
             if consume:
-                connection.executemany(_CONSUME, [(last, run, name) for name in consume])
+                connection.executemany(sql.CONSUME_MESSAGE, [(last, run, name) for name in consume])
         link.heads[run_id] = (token, run, last, digest)
         return last
 
@@ -114,9 +84,9 @@ class Log(Part):
         rows, digest, moved, longest = _rows(run, run_id, events, before)
         if moved is not None or longest > LARGE:
             return None
-        statements = _INSERT_FEW
+        statements = sql.INSERT_EVENTS_IF_LEASED
         if longest >= SHORTEST and self._are_kept_apart(events, longest):
-            rows, statements = self._kept(rows, events, None), _INSERT_FEW_KEPT
+            rows, statements = self._kept(rows, events, None), sql.INSERT_STORED_EVENTS_IF_LEASED
         values = (*joined.from_iterable(rows), run_id, token)
         try:
             if not self._link.write_once(statements[len(rows) - 1], values):
@@ -155,7 +125,7 @@ class Log(Part):
         """Yield events; see ``Store.read``. The consumer may be as slow as it likes: nothing is held."""
         limit = 64
         end = _END if until is None else until
-        while rows := self._link.read(_READ, (run_id, after, end, limit), run_id):
+        while rows := self._link.read(sql.SELECT_EVENTS, (run_id, after, end, limit), run_id):
             after = rows[-1][0]
             yield from starmap(Event, rows)
             if len(rows) < limit:
@@ -167,7 +137,7 @@ class Log(Part):
 
     def event(self, run_id: str, seq: int) -> Event:
         """Return one event; see ``Store.event``."""
-        for row in self._link.read(_READ, (run_id, seq - 1, seq, 1), run_id):
+        for row in self._link.read(sql.SELECT_EVENTS, (run_id, seq - 1, seq, 1), run_id):
             return Event(*row)
         refuse_pruned(self._link, run_id)
         raise RunNotFound("there is no such event", run_id=run_id, seq=seq, hint="See durable runs, durable log RUN")
@@ -175,7 +145,7 @@ class Log(Part):
     def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield the digests of appends; see ``Store.digests``."""
         end = _END if until is None else until
-        while rows := self._link.read(_DIGESTS, (run_id, after, end, _CHUNK_ROWS), run_id):
+        while rows := self._link.read(sql.SELECT_DIGESTS, (run_id, after, end, _CHUNK_ROWS), run_id):
             after = rows[-1][0]
             yield from rows
             if len(rows) < _CHUNK_ROWS:
@@ -184,16 +154,16 @@ class Log(Part):
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    rest = len(rows) % _TOGETHER
-    for begin in range(0, len(rows) - rest, _TOGETHER):
-        connection.execute(_INSERT_TOGETHER, tuple(joined.from_iterable(rows[begin : begin + _TOGETHER])))
+    rest = len(rows) % sql.ROWS_TOGETHER
+    for begin in range(0, len(rows) - rest, sql.ROWS_TOGETHER):
+        connection.execute(sql.INSERT_EVENTS, tuple(joined.from_iterable(rows[begin : begin + sql.ROWS_TOGETHER])))
     if rest:
-        connection.executemany(_INSERT, rows[len(rows) - rest :])
+        connection.executemany(sql.INSERT_EVENT, rows[len(rows) - rest :])
 
 
 def _head(connection: sqlite3.Connection, run_id: str, token: int) -> tuple[int, int, bytes, Kept]:
     """Read the run's key, its log's end and what is kept of it, if the token is that of the present lease."""
-    row = connection.execute(_HEAD, (run_id, token)).fetchone()
+    row = connection.execute(sql.SELECT_LOG_END, (run_id, token)).fetchone()
     if row is None:
         raise lease_lost(run_id, token)
     run, last, before, status, due = row
@@ -247,7 +217,7 @@ def _create(connection: sqlite3.Connection, run_id: str, first: Event) -> int:
         )
     fields = first.fields
     values = (check_run_id(run_id), fields.get("workflow", ""), "", first.time, fields.get("file"), fields.get("input"))
-    key = connection.execute(_CREATE, values).lastrowid
+    key = connection.execute(sql.INSERT_RUN, values).lastrowid
     assert key is not None
     return key
 

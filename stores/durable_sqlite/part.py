@@ -9,6 +9,7 @@ import msgspec
 from durable.clock import Clock
 from durable.core.sizes import Pruned, pruned_error
 from durable.errors import LeaseLost
+from durable_sqlite import sql
 from durable_sqlite.connection import Link
 from durable_sqlite.dictionaries import Dictionaries
 from durable_sqlite.drives import Drives
@@ -33,12 +34,6 @@ def lease_lost(run_id: str, token: int) -> LeaseLost:
     )
 
 
-KEY = "(SELECT run FROM runs WHERE run_id = ? AND pruned IS NULL)"
-"""SQL for the key of a run that was not pruned."""
-
-_PRUNED = "SELECT status, pruned, summary FROM runs WHERE run_id = ? AND pruned IS NOT NULL"
-
-
 def pruned_of(time: int, summary: str | None) -> Pruned:
     """Return what a run's row keeps of it since it was pruned."""
     return msgspec.convert({"time": time, **msgspec.json.decode(summary or "{}")}, Pruned)
@@ -51,6 +46,10 @@ def refuse_pruned(link: Link | sqlite3.Connection, run_id: str) -> None:
         link: the database, or the connection inside a transaction.
         run_id: the run.
     """
-    found = link.read(_PRUNED, (run_id,)) if isinstance(link, Link) else link.execute(_PRUNED, (run_id,))
+    found = (
+        link.read(sql.SELECT_PRUNED, (run_id,))
+        if isinstance(link, Link)
+        else link.execute(sql.SELECT_PRUNED, (run_id,))
+    )
     for status, time, summary in found:
         raise pruned_error(run_id, status, pruned_of(time, summary))

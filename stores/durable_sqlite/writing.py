@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from durable.errors import StoreError
+from durable_sqlite import sql
 from durable_sqlite.faults import refused_file, translate
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Writing:
             link.gate.acquire()
             if link.ahead is not None:
                 link.ahead = link.ahead.began()
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(sql.BEGIN_WRITE)
             link.in_transaction = True
         except BaseException as error:
             self._undo(error)
@@ -49,7 +50,7 @@ class Writing:
         if error is not None:
             self._undo(error)
         try:
-            link.connection().execute("COMMIT")
+            link.connection().execute(sql.COMMIT)
         except BaseException as fault:
             self._undo(fault)
         self._end()
