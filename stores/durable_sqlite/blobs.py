@@ -1,4 +1,4 @@
-"""Large payloads, kept apart from the events and once for all that are equal. It must not decode them.
+"""Large payloads, stored apart from the events and once for all that are equal. It must not decode them.
 
 A row of ``events`` that takes more than about 1,000 bytes spills to pages of its own, 4 KiB each, as the
 table has no rowid; rows of ``blobs`` share pages up to four times that size.
@@ -12,13 +12,13 @@ from hashlib import sha256
 from durable_sqlite import sql
 
 LARGE = 900
-"""Payloads of more bytes than this are kept in ``blobs``."""
+"""Payloads of more bytes than this are stored in ``blobs``."""
 
 _DIGEST_SIZE = 16
 
 
-def keep(connection: sqlite3.Connection, run: int, content: str | bytes) -> int:
-    """Return the number of the blob with this content, added if need be, and count one use of it.
+def put(connection: sqlite3.Connection, run: int, content: str | bytes) -> int:
+    """Return the number of the blob with this content, inserted if need be, and count one reference to it.
 
     It belongs to the transaction that is open, as does the event that uses it.
     """
@@ -31,13 +31,13 @@ def keep(connection: sqlite3.Connection, run: int, content: str | bytes) -> int:
     return int(blob)
 
 
-def let_go(connection: sqlite3.Connection, run: int, before: int) -> None:
-    """Count the uses out that a run's first events make, and delete blobs without any; the events go next.
+def release(connection: sqlite3.Connection, run: int, before: int) -> None:
+    """Release the references of a run's first events, and delete blobs without any; the caller deletes the events.
 
     Args:
         connection: inside a transaction.
         run: the run's key.
-        before: events with lower numbers than this are meant.
+        before: the number of the first event that stays.
     """
     used = connection.execute(sql.SELECT_BLOB_USES, (run, before)).fetchall()
     connection.executemany(sql.REDUCE_BLOB_USES, [(count, blob, run) for blob, count in used])

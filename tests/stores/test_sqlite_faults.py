@@ -27,7 +27,7 @@ from durable.errors import (
 )
 from durable.store import Store
 from durable_sqlite import open_store
-from durable_sqlite.address import parse_url
+from durable_sqlite.url import parse_url
 
 Starter = Callable[..., "subprocess.Popen[str]"]
 
@@ -83,7 +83,7 @@ def test_urls_name_the_file_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with open_store(url) as store:
             assert store.url == url
         assert path.is_file()
-        assert open_store(url).address.path == path
+        assert open_store(url).config.path == path
 
 
 def test_our_folder_is_ignored_by_git(tmp_path: Path) -> None:
@@ -210,14 +210,14 @@ def test_a_full_database_refuses_and_goes_on(url: str) -> None:
     with open_store(url) as store:
         lease = store.acquire("run", "me")
         seq = store.append("run", [Event(1, 1, "RunCreated", data='{"workflow":"w"}')], 0, lease.token)
-        pages = store._link.connection().execute("PRAGMA page_count").fetchone()[0]
-        store._link.connection().execute(f"PRAGMA max_page_count = {pages + 5}")
+        pages = store._database.connection().execute("PRAGMA page_count").fetchone()[0]
+        store._database.connection().execute(f"PRAGMA max_page_count = {pages + 5}")
         big = Event(2, 1, "TaskSucceeded", "t", 1, None, "raw", bytes(100_000))
         for _ in range(3):
             with pytest.raises(StoreFull, match=str(_path(url))):
                 store.append("run", [big], seq, lease.token)
         assert [event.seq for event in _log(store)] == [1]
-        store._link.connection().execute("PRAGMA max_page_count = 100000")
+        store._database.connection().execute("PRAGMA max_page_count = 100000")
         assert store.append("run", [big], seq, lease.token) == 2
         assert len(_log(store)) == 2
 
@@ -363,7 +363,7 @@ def test_a_writer_that_hangs_is_named(start: Starter, url: str) -> None:
     """A stopped process inside a transaction of ours makes others busy, with the lock file named, until it goes."""
     code = """
 store = open_store(URL)
-with store._link.writing:
+with store._database.transaction:
     say("inside")
     time.sleep(60)
 """
