@@ -1,6 +1,6 @@
 """Leases: who may drive a run, with a fencing token that only grows. It must not know what drives do.
 
-A lease's row stays when it is released, because the token has to go on from there.
+A lease's row stays when it is released, because the next token is counted from its own.
 
 A lease ends by the monotonic clock, which all processes of a machine share and nobody can set. Its column
 means nothing after a reboot or on another machine, and need not: there the owner's lock is not held.

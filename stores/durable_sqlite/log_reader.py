@@ -11,7 +11,6 @@ from durable_sqlite import sql
 from durable_sqlite.base import StoreBase, refuse_pruned
 from durable_sqlite.errors import event_not_found
 
-_NO_END = 2**63 - 1
 _FIRST_CHUNK_ROWS = 64
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 1 << 20
@@ -23,7 +22,7 @@ class LogReader(StoreBase):
     def read(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[Event]:
         """Yield events; see ``Store.read``. The consumer may be as slow as it likes: no transaction stays open."""
         limit = _FIRST_CHUNK_ROWS
-        end = _NO_END if until is None else until
+        end = sql.MAX_INTEGER if until is None else until
         while rows := self._database.read(sql.SELECT_EVENTS, (run_id, after, end, limit), run_id):
             after = rows[-1][0]
             yield from starmap(Event, rows)
@@ -43,7 +42,7 @@ class LogReader(StoreBase):
 
     def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield the digests of appends; see ``Store.digests``."""
-        end = _NO_END if until is None else until
+        end = sql.MAX_INTEGER if until is None else until
         while rows := self._database.read(sql.SELECT_DIGESTS, (run_id, after, end, _CHUNK_ROWS), run_id):
             after = rows[-1][0]
             yield from rows

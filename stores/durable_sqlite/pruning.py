@@ -25,7 +25,6 @@ PAGES_AT_ONCE = 512
 YIELD_SECONDS = 0.002
 """Between two transactions: a file lock goes to who asks next, not to who waits longest."""
 
-_NO_END = 2**63 - 1
 _FIRST_ROWS, _MOST_ROWS = 256, 4096
 
 
@@ -69,7 +68,7 @@ def _delete_events(connection: sqlite3.Connection, run: int, rows: int) -> int |
     """Delete a run's next events, and return how many to delete next; None when none are left."""
     free = connection.execute(sql.FREE_PAGES).fetchone()[0]
     found = connection.execute(sql.SELECT_NTH_SEQ, (run, rows)).fetchone()
-    before = found[0] if found is not None else _NO_END
+    before = found[0] if found is not None else sql.MAX_INTEGER
     blobs.release(connection, run, before)
     connection.execute(sql.DELETE_EVENTS_BEFORE, (run, before))
     if found is None:

@@ -11,7 +11,6 @@ from durable_sqlite.base import StoreBase, decode_pruned
 from durable_sqlite.leases import is_alive
 
 _PAGE_ROWS = 256
-_NO_END = 2**63 - 1
 
 
 class Runs(StoreBase):
@@ -30,8 +29,8 @@ class Runs(StoreBase):
         statuses = _recorded(status)
         query = sql.select_runs(statuses=len(statuses), workflow=workflow is not None)
         values = statuses if workflow is None else (*statuses, workflow)
-        before = _NO_END
-        left = _NO_END if limit is None else limit
+        before = sql.MAX_INTEGER
+        left = sql.MAX_INTEGER if limit is None else limit
         while left > 0:
             rows = self._database.read(query, (before, *values, min(left, _PAGE_ROWS)))
             for row in rows:

@@ -8,6 +8,9 @@ Text that runs for each append is built once, here, so that SQLite finds it in i
 
 from __future__ import annotations
 
+MAX_INTEGER = 2**63 - 1
+"""As an upper bound, none."""
+
 # --- Transactions ---------------------------------------------------------------------------------------------
 
 BEGIN_WRITE = "BEGIN IMMEDIATE"

@@ -61,7 +61,7 @@ def test_laws_about_sharing_are_left_out_without_reopen() -> None:
 def test_a_broken_law_is_named() -> None:
     """A store that loses the last event of each append is found out, by the name of a law."""
     from durable_memory import MemoryStore
-    from durable_memory.store import Shelf
+    from durable_memory.database import Database
 
     class Forgetful(MemoryStore):
         def append(
@@ -71,4 +71,4 @@ def test_a_broken_law_is_named() -> None:
             return super().append(run_id, kept, expected_seq, token, consume=consume)
 
     with pytest.raises(AssertionError, match="store law events_come_back_as_they_were is broken"):
-        check_store(lambda clock: Forgetful(Shelf(), "memory://", clock))
+        check_store(lambda clock: Forgetful(Database(), "memory://", clock))

@@ -226,14 +226,14 @@ def _with_a_dictionary(store: SQLiteStore) -> list[Event]:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python 3.13 warns of it, rightly
-def test_a_store_that_nobody_closed_is_let_go(url: str) -> None:
+def test_a_store_that_nobody_closed_is_released(url: str) -> None:
     """What SQLite calls to expand payloads does not keep a store, its connection and its files open for good."""
     store = open_store(url)
     assert store.run("run") is None
-    link = weakref.ref(store._database)
+    database = weakref.ref(store._database)
     del store
     gc.collect()
-    assert link() is None
+    assert database() is None
 
 
 def test_ctrl_c_while_a_payload_expands_is_ctrl_c(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
