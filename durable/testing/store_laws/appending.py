@@ -6,11 +6,7 @@ from collections.abc import Callable
 from threading import Barrier, Thread
 
 from durable.core.digest import START, chain
-from durable.errors import (
-    LeaseLost,
-    StoreError,
-    VersionConflict,
-)
+from durable.errors import LeaseLost, StoreError, VersionConflict
 from durable.testing.store_laws.bench import Bench, log_of, refused, same, seqs
 
 

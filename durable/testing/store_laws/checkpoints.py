@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from durable.errors import (
-    LeaseLost,
-)
+from durable.errors import LeaseLost
 from durable.store import Checkpoint
 from durable.testing.store_laws.bench import Bench, refused, same
 
@@ -37,7 +35,4 @@ def checkpoints_need_the_lease(bench: Bench) -> None:
     same(bench.store.checkpoints("run"), [], "the checkpoints")
 
 
-LAWS: list[Callable[[Bench], None]] = [
-    newest_checkpoints_are_kept,
-    checkpoints_need_the_lease,
-]
+LAWS: list[Callable[[Bench], None]] = [newest_checkpoints_are_kept, checkpoints_need_the_lease]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from durable.errors import (
-    DurableError,
-)
+from durable.errors import DurableError
 from durable.testing.store_laws.bench import Bench, refused
 
 
@@ -26,6 +24,4 @@ def closed_stores_refuse(bench: Bench) -> None:
             use()
 
 
-LAWS: list[Callable[[Bench], None]] = [
-    closed_stores_refuse,
-]
+LAWS: list[Callable[[Bench], None]] = [closed_stores_refuse]

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from durable.core.events import Event
-from durable.errors import (
-    LeaseLost,
-    RunNotFound,
-    VersionConflict,
-)
+from durable.errors import LeaseLost, RunNotFound, VersionConflict
 from durable.store import Lease, Message
 from durable.testing.store_laws.bench import Bench, refused, same
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Barrier, Thread
 
-from durable.errors import (
-    LeaseLost,
-    RunAlreadyDriven,
-)
+from durable.errors import LeaseLost, RunAlreadyDriven
 from durable.store import Lease
 from durable.testing.store_laws.bench import Bench, refused, same
 

@@ -8,9 +8,7 @@ from msgspec.structs import replace
 
 from durable.core.events import Event, encode_fields
 from durable.core.transitions import RUN_STATUS_AFTER
-from durable.errors import (
-    InvalidRunId,
-)
+from durable.errors import InvalidRunId
 from durable.store import Message, RunInfo
 from durable.testing.store_laws.bench import Bench, refused, same
 

@@ -6,14 +6,7 @@ from collections.abc import Callable
 
 from durable.core.events import Event
 from durable.core.sizes import Pruned
-from durable.errors import (
-    DurableError,
-    LeaseLost,
-    RunAlreadyDriven,
-    RunNotEnded,
-    RunNotFound,
-    RunPruned,
-)
+from durable.errors import DurableError, LeaseLost, RunAlreadyDriven, RunNotEnded, RunNotFound, RunPruned
 from durable.store import Checkpoint, Message
 from durable.testing.store_laws.bench import Bench, log_of, refused, same, seqs
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from durable.core.events import Event
-from durable.errors import (
-    RunNotFound,
-)
+from durable.errors import RunNotFound
 from durable.testing.store_laws.bench import Bench, log_of, refused, same, seqs
 
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from durable.errors import (
-    LeaseLost,
-    RunAlreadyDriven,
-    VersionConflict,
-)
+from durable.errors import LeaseLost, RunAlreadyDriven, VersionConflict
 from durable.testing.store_laws.bench import Bench, log_of, refused, same, seqs
 
 

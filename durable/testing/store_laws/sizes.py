@@ -26,6 +26,4 @@ def sizes_say_what_takes_the_space(bench: Bench) -> None:
     same(sizes.own, sizes.total, "what it alone takes")
 
 
-LAWS: list[Callable[[Bench], None]] = [
-    sizes_say_what_takes_the_space,
-]
+LAWS: list[Callable[[Bench], None]] = [sizes_say_what_takes_the_space]
