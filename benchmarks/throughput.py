@@ -10,7 +10,7 @@ from benchmarks.figures import Table, number, ratios
 from benchmarks.launch import FULL, NONE, NORMAL, STATES, Contender, measure
 from benchmarks.protocol import Answer
 from benchmarks.settings import Entry, Series, Settings
-from durable_sqlite.connection import AUTOCHECKPOINT
+from durable_sqlite.opening import AUTOCHECKPOINT
 
 MEGABYTE = 1_000_000
 PEAK = "peak MB"

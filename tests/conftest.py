@@ -10,7 +10,8 @@ import pytest
 
 from durable import Event, Store, open_store
 from durable.testing import FakeClock
-from durable_memory.store import MemoryStore, Shelf
+from durable_memory.database import Database
+from durable_memory.store import MemoryStore
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ class Died(BaseException):
 class MortalStore(MemoryStore):
     """A store in memory whose process is killed instead of making one append more than it may."""
 
-    def __init__(self, shelf: Shelf, clock: FakeClock, appends: int | None) -> None:
-        super().__init__(shelf, "memory://", clock)
+    def __init__(self, database: Database, clock: FakeClock, appends: int | None) -> None:
+        super().__init__(database, "memory://", clock)
         self.left = appends
         self.dead = False
 
@@ -101,9 +102,9 @@ def process(clock: FakeClock) -> Callable[..., MortalStore]:
 
     ``process(appends=3)`` is killed instead of making its fourth append.
     """
-    shelf = Shelf()
+    database = Database()
 
     def begin(appends: int | None = None) -> MortalStore:
-        return MortalStore(shelf, clock, appends)
+        return MortalStore(database, clock, appends)
 
     return begin

@@ -6,7 +6,7 @@ Shipped code must not import it.
 from __future__ import annotations
 
 from durable.testing.clock import FakeClock
-from durable.testing.conformance import STORE_LAWS, StoreLaw, check_store
+from durable.testing.conformance import STORE_LAWS, StoreLaw, StoreReport, check_store
 from durable.testing.crash import (
     Body,
     CrashKit,
@@ -34,6 +34,7 @@ __all__ = [
     "Send",
     "Shortfall",
     "StoreLaw",
+    "StoreReport",
     "Trial",
     "Workload",
     "check_store",

@@ -10,11 +10,12 @@ from threading import Lock
 
 from durable.clock import Clock, SystemClock
 from durable.errors import StoreError
-from durable_memory.store import MemoryStore, Shelf
+from durable_memory.database import Database
+from durable_memory.store import MemoryStore
 
 __all__ = ["MemoryStore", "open_store"]
 
-_named: dict[str, Shelf] = {}
+_named: dict[str, Database] = {}
 _lock = Lock()
 
 
@@ -33,5 +34,5 @@ def open_store(url: str = "memory://", clock: Clock | None = None) -> MemoryStor
     if scheme != "memory" or "?" in name:
         raise StoreError(f"{url!r} does not name a store in memory", hint="Write memory:// or memory://name")
     with _lock:
-        shelf = _named.setdefault(name, Shelf()) if name else Shelf()
-    return MemoryStore(shelf, url, clock or SystemClock())
+        database = _named.setdefault(name, Database()) if name else Database()
+    return MemoryStore(database, url, clock or SystemClock())

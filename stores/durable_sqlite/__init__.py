@@ -7,8 +7,8 @@ time. It must not fold events, decode payloads or know what a workflow is.
 from __future__ import annotations
 
 from durable.clock import Clock, SystemClock
-from durable_sqlite.address import parse_url
 from durable_sqlite.store import SQLiteStore
+from durable_sqlite.url import parse_url
 
 __all__ = ["SQLiteStore", "open_store"]
 

@@ -1,6 +1,6 @@
 """Leases: who may drive a run, with a fencing token that only grows. It must not know what drives do.
 
-A lease's row stays when it is released, because the token has to go on from there.
+A lease's row stays when it is released, because the next token is counted from its own.
 
 A lease ends by the monotonic clock, which all processes of a machine share and nobody can set. Its column
 means nothing after a reboot or on another machine, and need not: there the owner's lock is not held.
@@ -14,112 +14,117 @@ from typing import Any
 
 from durable.errors import RunAlreadyDriven
 from durable.store import LEASE_SECONDS, Lease, LeaseInfo, check_run_id
-from durable_sqlite.drives import HOST
-from durable_sqlite.part import Part, lease_lost, refuse_pruned
+from durable_sqlite import sql
+from durable_sqlite.base import StoreBase, refuse_pruned
+from durable_sqlite.errors import lease_lost
+from durable_sqlite.lease_files import HOST
 
-_SELECT = "SELECT token, owner, pid, host, expires, expires_monotonic, file FROM leases WHERE run_id = ?"
-_FREE = (0, None, None, None, None, None, None)
-_TAKE = """INSERT INTO leases (run_id, token, owner, pid, host, expires, expires_monotonic, file)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, owner = excluded.owner, pid = excluded.pid,
-  host = excluded.host, expires = excluded.expires, expires_monotonic = excluded.expires_monotonic,
-  file = excluded.file"""
-_RENEW = """UPDATE leases SET expires = ?, expires_monotonic = ?
-WHERE run_id = ? AND token = ? AND owner IS NOT NULL"""
-_RELEASE = """UPDATE leases SET owner = NULL, pid = NULL, host = NULL, expires = NULL, expires_monotonic = NULL,
-  file = NULL
-WHERE run_id = ? AND token = ?"""
+_NEVER_LEASED = (0, None, None, None, None, None, None)
 
 
-class Leases(Part):
+class Leases(StoreBase):
     """The part of the store that keeps leases."""
 
     def acquire(self, run_id: str, owner: str, seconds: float = LEASE_SECONDS) -> Lease:
         """Take the lease on a run; see ``Store.acquire``."""
         check_run_id(run_id)
-        mine = None
+        file = None
         try:
-            with self._link.writing as connection:
-                self._link.check_place()
+            with self._database.transaction as connection:
+                self._database.check_not_moved()
                 refuse_pruned(connection, run_id)
-                row = connection.execute(_SELECT, (run_id,)).fetchone() or _FREE
-                took_over = self._judge(run_id, row)
-                self._link.heads.pop(run_id, None)
-                mine = self._drives.take()
+                row = connection.execute(sql.SELECT_LEASE, (run_id,)).fetchone() or _NEVER_LEASED
+                took_over = _check_available(self, run_id, row)
+                self._database.log_ends.pop(run_id, None)
+                file = self._lease_files.create()
                 token = row[0] + 1
-                connection.execute(_TAKE, (run_id, token, owner, getpid(), HOST, *self._end(seconds), mine))
+                values = (run_id, token, owner, getpid(), HOST, *_expiry(self, seconds), file)
+                connection.execute(sql.UPSERT_LEASE, values)
         except BaseException:
-            if mine is not None:
-                self._drives.drop(mine)
+            if file is not None:
+                self._lease_files.remove(file)
             raise
-        before = row[-1]
-        if before is not None and not self._drives.has(before):
-            self._drives.drop(before)
-        self._files[run_id, token] = mine
+        previous = row[-1]
+        if previous is not None and not self._lease_files.owns(previous):
+            self._lease_files.remove(previous)
+        self._held_leases[run_id, token] = file
         return Lease(run_id, owner, token, took_over)
 
     def renew(self, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
         """Extend a lease; see ``Store.renew``."""
-        with self._link.writing as connection:
-            self._link.check_place()
-            if not connection.execute(_RENEW, (*self._end(seconds), lease.run_id, lease.token)).rowcount:
+        with self._database.transaction as connection:
+            self._database.check_not_moved()
+            values = (*_expiry(self, seconds), lease.run_id, lease.token)
+            if not connection.execute(sql.RENEW_LEASE, values).rowcount:
                 raise lease_lost(lease.run_id, lease.token)
 
     def release(self, lease: Lease) -> None:
-        """Give a lease back; see ``Store.release``. Only the store object that took it can do so.
+        """Release a lease; see ``Store.release``. Only the store object that acquired it can do so.
 
-        A forked child, for one, must not give back what its parent holds.
+        A forked child, for one, must not release what its parent holds.
         """
-        mine = self._files.pop((lease.run_id, lease.token), None)
-        if mine is None or not self._drives.has(mine):
+        file = self._held_leases.pop((lease.run_id, lease.token), None)
+        if file is None or not self._lease_files.owns(file):
             return
         try:
-            with self._link.writing as connection:
-                self._link.heads.pop(lease.run_id, None)
-                connection.execute(_RELEASE, (lease.run_id, lease.token))
+            with self._database.transaction as connection:
+                self._database.log_ends.pop(lease.run_id, None)
+                connection.execute(sql.RELEASE_LEASE, (lease.run_id, lease.token))
         finally:
-            self._drives.drop(mine)
+            self._lease_files.remove(file)
 
     def lease(self, run_id: str) -> LeaseInfo | None:
         """Return who holds the lease; see ``Store.lease``."""
-        for token, owner, pid, host, expires, ends, file in self._link.read(_SELECT, (run_id,), run_id):
+        for row in self._database.read(sql.SELECT_LEASE, (run_id,), run_id):
+            token, owner, pid, host, expires, expires_monotonic, file = row
             if owner is not None:
-                return LeaseInfo(owner, token, pid, host, expires, self.is_alive(host, expires, ends, file))
+                alive = is_alive(self, host, expires, expires_monotonic, file)
+                return LeaseInfo(owner, token, pid, host, expires, alive)
         return None
 
-    def is_alive(self, host: str | None, expires: int | None, ends: int | None, file: str | None) -> bool:
-        """Return whether the lease in these columns is held by a process that is there and in time."""
-        if host is None or expires is None or self._is_over(host, expires, ends):
-            return False
-        return host != HOST or (file is not None and self._drives.is_held(file))
 
-    def _is_over(self, host: str, expires: int, ends: int | None) -> bool:
-        """Return whether the owner had to renew by now; what it says of one whose lock is free means nothing."""
-        if host != HOST or ends is None:
-            # Another machine's monotonic clock is not ours, and a drive of an older durable recorded none.
-            return expires <= self.clock.now()
-        return ends <= _us(self.clock.monotonic())
-
-    def _end(self, seconds: float) -> tuple[int, int]:
-        """Return when a lease that is taken or renewed now ends, by the wall clock and by the monotonic one."""
-        return self.clock.now() + _us(seconds), _us(self.clock.monotonic() + seconds)
-
-    def _judge(self, run_id: str, row: tuple[Any, ...]) -> str | None:
-        """Return why the lease may be taken although it was not released; None if it was."""
-        _, owner, pid, host, expires, ends, file = row
-        if owner is None:
-            return None
-        if host == HOST and not self._drives.is_held(file):
-            return "died"
-        if self._is_over(host, expires, ends):
-            return "expired"
-        until = datetime.fromtimestamp(expires / 1e6, UTC).isoformat(timespec="seconds")
-        raise RunAlreadyDriven(
-            f"process {pid} on {host} drives this run, with a lease until {until}",
-            run_id=run_id,
-            hint="Wait for it, or stop that process: the run can be taken over as soon as it is gone",
-        )
+def is_alive(
+    store: StoreBase, host: str | None, expires: int | None, expires_monotonic: int | None, file: str | None
+) -> bool:
+    """Return whether the lease in these columns has not expired, and the process of its owner is there."""
+    if host is None or expires is None or _is_expired(store, host, expires, expires_monotonic):
+        return False
+    return host != HOST or (file is not None and store._lease_files.is_locked(file))
 
 
-def _us(seconds: float) -> int:
+def _is_expired(store: StoreBase, host: str, expires: int, expires_monotonic: int | None) -> bool:
+    """Return whether the owner had to renew by now; meaningless for one whose file is not locked any more."""
+    if host != HOST or expires_monotonic is None:
+        # Another machine's monotonic clock is not ours, and a drive of an older durable recorded none.
+        return expires <= store.clock.now()
+    return expires_monotonic <= _microseconds(store.clock.monotonic())
+
+
+def _expiry(store: StoreBase, seconds: float) -> tuple[int, int]:
+    """Return when a lease of so many seconds expires, by the wall clock and by the monotonic one."""
+    return store.clock.now() + _microseconds(seconds), _microseconds(store.clock.monotonic() + seconds)
+
+
+def _check_available(store: StoreBase, run_id: str, row: tuple[Any, ...]) -> str | None:
+    """Return why the lease may be taken although it was not released; None if it was.
+
+    Raises:
+        RunAlreadyDriven: it may not be taken.
+    """
+    _, owner, pid, host, expires, expires_monotonic, file = row
+    if owner is None:
+        return None
+    if host == HOST and not store._lease_files.is_locked(file):
+        return "died"
+    if _is_expired(store, host, expires, expires_monotonic):
+        return "expired"
+    until = datetime.fromtimestamp(expires / 1e6, UTC).isoformat(timespec="seconds")
+    raise RunAlreadyDriven(
+        f"process {pid} on {host} drives this run, with a lease until {until}",
+        run_id=run_id,
+        hint="Wait for it, or stop that process: the run can be taken over as soon as it is gone",
+    )
+
+
+def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)

@@ -1,41 +1,48 @@
-"""The SQLite store: its parts put together. It must not do what a part can do."""
+"""The SQLite store: its parts put together, in the order of the contract. It must not do what a part can do."""
 
 from __future__ import annotations
 
 from durable.clock import Clock
-from durable.store import Store
-from durable_sqlite.address import Address
-from durable_sqlite.beside_log import Checkpoints, Inbox
-from durable_sqlite.connection import Link
+from durable_sqlite.checkpoints import Checkpoints
+from durable_sqlite.compression import Compression
+from durable_sqlite.database import Database
 from durable_sqlite.dictionaries import Dictionaries
-from durable_sqlite.drives import Drives
-from durable_sqlite.log import Log
+from durable_sqlite.inbox import Inbox
+from durable_sqlite.lease_files import LeaseFiles
+from durable_sqlite.leases import Leases
+from durable_sqlite.log_reader import LogReader
+from durable_sqlite.log_writer import LogWriter
 from durable_sqlite.pruning import Pruning
+from durable_sqlite.runs import Runs
+from durable_sqlite.sizes import RunSizes
+from durable_sqlite.url import DatabaseConfig
+from durable_sqlite.vacuum import Vacuum
 
 
-class SQLiteStore(Log, Pruning, Checkpoints, Inbox, Store):
+class SQLiteStore(LogWriter, LogReader, Runs, Checkpoints, Leases, Inbox, RunSizes, Pruning, Vacuum):
     """Logs in a SQLite file; several processes may use it at the same time.
 
     Beside the database stand ``-wal`` and ``-shm`` (SQLite's), ``-lock`` (one writer at a time) and the
-    folder ``-drives`` (a lock file for each drive). All but the database may be deleted while nobody
+    folder ``-drives`` (a lock file for each lease). All but the database may be deleted while nobody
     uses it, once it was closed cleanly.
 
     Args:
-        address: the file and its options.
+        config: the file and its options.
         url: what people call it.
         clock: time for leases.
     """
 
-    def __init__(self, address: Address, url: str, clock: Clock) -> None:
+    def __init__(self, config: DatabaseConfig, url: str, clock: Clock) -> None:
         self.url = url
         self.clock = clock
-        self.address = address
-        self._link = Link(address)
-        self._dictionaries = Dictionaries(self._link, clock, learning=address.dictionary)
-        self._drives = Drives(address.beside("-drives"), self._link.lock)
-        self._files = {}
+        self.config = config
+        self._database = Database(config)
+        self._dictionaries = Dictionaries(self._database, clock, enabled=config.dictionary)
+        self._compression = Compression(self._database, self._dictionaries)
+        self._lease_files = LeaseFiles(config.sidecar("-drives"), self._database.lock)
+        self._held_leases = {}
 
     def close(self) -> None:
-        """Let go of the connection and of all leases; they count as those of a process that is gone."""
-        self._drives.close()
-        self._link.close()
+        """Close the connection and release the locks of all leases: their owner counts as gone."""
+        self._lease_files.close()
+        self._database.close()

@@ -59,7 +59,7 @@ def test_a_writer_that_hangs_is_named(start: Starter, url: str) -> None:
     """A stopped process inside a transaction of ours makes others busy, with the lock file named, until it goes."""
     code = """
 store = open_store(URL)
-with store._link.writing:
+with store._database.transaction:
     say("inside")
     time.sleep(60)
 """

@@ -208,15 +208,15 @@ FORKER = """
 store = open_store(URL)
 lease = store.acquire("run", "parent", 3600)
 seq = store.append("run", [created()], 0, lease.token)
-connection = store._link._connection
+connection = store._database._connection
 child = os.fork()
 if not child:
-    assert store._link._connection is None, "the child dropped the parent's connection"
+    assert store._database._connection is None, "the child dropped the parent's connection"
     assert len(list(store.read("run"))) == 1
     mine = store.acquire("child", "child")
     store.append("child", [created()], 0, mine.token)
     store.release(lease)
-    assert store._link._connection is not connection
+    assert store._database._connection is not connection
     if sys.argv[2] == "orphan":
         sys.stdin.readline()
     sys.stdout.flush()

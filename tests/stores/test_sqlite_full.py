@@ -20,14 +20,14 @@ def test_a_full_database_refuses_and_goes_on(url: str) -> None:
     with open_store(url) as store:
         lease = store.acquire("run", "me")
         seq = store.append("run", [Event(1, 1, "RunCreated", data='{"workflow":"w"}')], 0, lease.token)
-        pages = store._link.connection().execute("PRAGMA page_count").fetchone()[0]
-        store._link.connection().execute(f"PRAGMA max_page_count = {pages + 5}")
+        pages = store._database.connection().execute("PRAGMA page_count").fetchone()[0]
+        store._database.connection().execute(f"PRAGMA max_page_count = {pages + 5}")
         big = Event(2, 1, "TaskSucceeded", "t", 1, None, "raw", bytes(100_000))
         for _ in range(3):
             with pytest.raises(StoreFull, match=str(path_of(url))):
                 store.append("run", [big], seq, lease.token)
         assert [event.seq for event in log_of(store)] == [1]
-        store._link.connection().execute("PRAGMA max_page_count = 100000")
+        store._database.connection().execute("PRAGMA max_page_count = 100000")
         assert store.append("run", [big], seq, lease.token) == 2
         assert len(log_of(store)) == 2
 

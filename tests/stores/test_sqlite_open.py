@@ -11,7 +11,7 @@ import pytest
 
 from durable.errors import ForeignStore, StoreError, StoreTooNew
 from durable_sqlite import open_store
-from durable_sqlite.address import parse_url
+from durable_sqlite.url import parse_url
 from tests.stores.sqlite_files import fill, path_of
 
 
@@ -48,7 +48,7 @@ def test_urls_name_the_file_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with open_store(url) as store:
             assert store.url == url
         assert path.is_file()
-        assert open_store(url).address.path == path
+        assert open_store(url).config.path == path
 
 
 def test_our_folder_is_ignored_by_git(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def store(url: str) -> Iterator[SQLiteStore]:
 
 
 def _rows(store: SQLiteStore, query: str) -> list[Any]:
-    return store._link.read(query, ())
+    return store._database.read(query, ())
 
 
 def _change(url: str, statement: str) -> None:
@@ -73,7 +73,7 @@ def _size(url: str) -> int:
 
 def _wait_for_a_dictionary(store: SQLiteStore) -> None:
     until = time.monotonic() + 30
-    while store._dictionaries.present is None:
+    while store._dictionaries.current is None:
         assert time.monotonic() < until, "no dictionary was trained"
         time.sleep(0.01)
 
@@ -178,7 +178,7 @@ def test_no_dictionary_where_nothing_looks_alike(store: SQLiteStore) -> None:
         if thread.name == "durable-dictionary":
             thread.join(30)
     assert _rows(store, "SELECT count(*) FROM dictionaries") == [(0,)]
-    assert store._dictionaries.present is None
+    assert store._dictionaries.current is None
 
 
 def test_dictionaries_can_be_switched_off(url: str) -> None:
@@ -226,14 +226,14 @@ def _with_a_dictionary(store: SQLiteStore) -> list[Event]:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python 3.13 warns of it, rightly
-def test_a_store_that_nobody_closed_is_let_go(url: str) -> None:
+def test_a_store_that_nobody_closed_is_released(url: str) -> None:
     """What SQLite calls to expand payloads does not keep a store, its connection and its files open for good."""
     store = open_store(url)
     assert store.run("run") is None
-    link = weakref.ref(store._link)
+    database = weakref.ref(store._database)
     del store
     gc.collect()
-    assert link() is None
+    assert database() is None
 
 
 def test_ctrl_c_while_a_payload_expands_is_ctrl_c(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,10 +268,10 @@ def test_a_child_looks_for_dictionaries_itself(store: SQLiteStore) -> None:
     child = os.fork()
     if not child:
         try:
-            whole = _log(store, "run") == events and store._dictionaries.present is None
+            whole = _log(store, "run") == events and store._dictionaries.current is None
             os._exit(0 if whole else 1)
         finally:
             os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
-    assert store._dictionaries.present is not None
+    assert store._dictionaries.current is not None
     assert _log(store, "run") == events

@@ -36,7 +36,7 @@ def store(url: str) -> Iterator[SQLiteStore]:
 
 
 def _rows(store: SQLiteStore, query: str) -> list[Any]:
-    return store._link.read(query, ())
+    return store._database.read(query, ())
 
 
 def _size(url: str) -> int:

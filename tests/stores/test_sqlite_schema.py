@@ -15,8 +15,7 @@ import pytest
 from durable.core.events import Event
 from durable.core.transitions import ENDED, GROUP, PENDING, STATUSES, TASK
 from durable.store import Lease
-from durable_sqlite import SQLiteStore, open_store
-from durable_sqlite.listing import _RUNS
+from durable_sqlite import SQLiteStore, open_store, sql
 from durable_sqlite.schema import APPLICATION_ID
 
 T0 = 1_700_000_000_000_000
@@ -29,7 +28,7 @@ def store(url: str) -> Iterator[SQLiteStore]:
 
 
 def _rows(store: SQLiteStore, query: str) -> list[Any]:
-    return store._link.read(query, ())
+    return store._database.read(query, ())
 
 
 def _begin(store: SQLiteStore, run_id: str = "run") -> Lease:
@@ -211,7 +210,7 @@ def test_run_status_says_until_when_a_run_is_suspended(store: SQLiteStore) -> No
 
 def test_listing_runs_reads_no_other_messages(store: SQLiteStore) -> None:
     """Whether messages wait is looked up among those that wait, not among all that were ever sent."""
-    plan = [step[3] for step in _rows(store, f"EXPLAIN QUERY PLAN {_RUNS} r.run_id = 'run'")]
+    plan = [step[3] for step in _rows(store, f"EXPLAIN QUERY PLAN {sql.SELECT_RUN.replace('?', repr('run'))}")]
     assert [step for step in plan if "inbox_waiting" in step], plan
     assert [step for step in plan if step.startswith("SCAN")] == []
 

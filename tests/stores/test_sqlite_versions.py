@@ -70,18 +70,18 @@ def _log(store: Store, run_id: str) -> list[int]:
 
 
 def _schema(store: SQLiteStore) -> list[tuple[str, ...]]:
-    columns = store._link.read(
+    columns = store._database.read(
         "SELECT m.name, c.name, c.type, c.pk FROM sqlite_master m, pragma_table_info(m.name) c ORDER BY 1, c.cid", ()
     )
-    views = store._link.read("SELECT name, sql FROM sqlite_master WHERE type = 'view' ORDER BY name", ())
+    views = store._database.read("SELECT name, sql FROM sqlite_master WHERE type = 'view' ORDER BY name", ())
     return [*columns, *views]
 
 
 def test_an_older_database_is_brought_up_to_date(old: str, tmp_path: Path) -> None:
     """Runs, logs, checkpoints and inboxes are as they were, and the schema is that of a new database."""
     with open_store(old, FakeClock()) as store, open_store(f"sqlite:///{tmp_path}/new.db") as new:
-        assert store._link.read("PRAGMA user_version", ()) == [(VERSION,)]
-        assert store._link.read("PRAGMA integrity_check", ()) == [("ok",)]
+        assert store._database.read("PRAGMA user_version", ()) == [(VERSION,)]
+        assert store._database.read("PRAGMA integrity_check", ()) == [("ok",)]
         assert _schema(store) == _schema(new)
         assert list(store.runs()) == [HALF, DONE]
         assert (_log(store, "done"), _log(store, "half")) == ([1, 2, 3, 4, 5, 6], [1, 2, 3])
@@ -109,7 +109,7 @@ def test_runs_of_an_older_database_go_on(old: str) -> None:
         ]
         assert _log(store, "half") == [1, 2, 3, 4, 5, 6]
         statuses = "SELECT task_id, status FROM task_status WHERE run_id = 'half' ORDER BY task_id"
-        assert store._link.read(statuses, ()) == [("one", "succeeded"), ("two", "suspended")]
+        assert store._database.read(statuses, ()) == [("one", "succeeded"), ("two", "suspended")]
 
 
 def test_a_lease_of_an_older_drive_goes_by_the_wall_clock(old: str) -> None:
@@ -117,7 +117,7 @@ def test_a_lease_of_an_older_drive_goes_by_the_wall_clock(old: str) -> None:
     clock = FakeClock()
     with open_store(old, clock) as store, open_store(old, clock) as other:
         held = store.acquire("own", "me", 30)
-        with sqlite3.connect(store.address.path) as database:
+        with sqlite3.connect(store.config.path) as database:
             database.execute("UPDATE leases SET expires_monotonic = NULL")
         database.close()
         clock.advance(29)
@@ -174,7 +174,7 @@ def test_no_tables_are_changed_under_an_older_drive(start: Starter, old: str, ve
     child.wait(30)
     with open_store(old) as store:
         assert store.acquire("half", "new").took_over is not None
-        assert store._link.read("PRAGMA user_version", ()) == [(VERSION,)]
+        assert store._database.read("PRAGMA user_version", ()) == [(VERSION,)]
 
 
 READER = """

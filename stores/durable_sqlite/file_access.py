@@ -1,4 +1,4 @@
-"""Where the database stands: its folder, and whether we may write there. It must not run SQL on our own data."""
+"""Access to the database file: its folder, and whether we may write. It must not run SQL on our own data."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import sqlite3
 
 from durable.errors import StoreError, StoreNotFound
 from durable_sqlite import schema
-from durable_sqlite.address import Address
+from durable_sqlite.url import DatabaseConfig
 
 
-class Place:
+class ReadOnlyFile:
     """A database that can only be read.
 
-    Without write permission to the folder, SQLite reads a database that has no WAL beside it only as
-    "immutable", and then does not notice changes: so we look for them.
+    Without write permission to the folder, SQLite reads a database that has no WAL only as "immutable", and
+    then does not notice changes: so we look for them.
 
     Args:
-        address: the database.
+        config: the database.
     """
 
-    def __init__(self, address: Address) -> None:
-        self._paths = [address.beside(suffix) for suffix in ("", "-wal")]
-        self._immutable = not os.access(address.path.parent, os.W_OK) and not os.path.exists(self._paths[1])
-        self._seen = self._look()
-        self.query = "mode=ro&immutable=1" if self._immutable else "mode=ro"
+    def __init__(self, config: DatabaseConfig) -> None:
+        self._paths = [config.sidecar(suffix) for suffix in ("", "-wal")]
+        self._immutable = not os.access(config.path.parent, os.W_OK) and not os.path.exists(self._paths[1])
+        self._seen = self._fingerprint()
+        self.uri_query = "mode=ro&immutable=1" if self._immutable else "mode=ro"
 
     def changed(self) -> bool:
-        """Return whether the connection has to be opened anew to see what was written since."""
-        return self._immutable and self._look() != self._seen
+        """Return whether the connection has to be reopened to see what was written since."""
+        return self._immutable and self._fingerprint() != self._seen
 
-    def _look(self) -> list[tuple[int, int] | None]:
+    def _fingerprint(self) -> list[tuple[int, int] | None]:
         found: list[tuple[int, int] | None] = []
         for path in self._paths:
             try:
@@ -42,51 +42,51 @@ class Place:
         return found
 
 
-def prepare(address: Address) -> Place | None:
+def prepare_file(config: DatabaseConfig) -> ReadOnlyFile | None:
     """Make the folder if need be; return None if we may write, else how to read.
 
     Raises:
         StoreError: the folder cannot be made, or the path is a folder.
         ForeignStore, StoreTooNew: the database is not one that we may write to.
     """
-    path = address.path
+    path = config.path
     if path.is_dir():
         raise StoreError(f"{path} is a folder", hint="Name a file in it")
     if not path.exists() or not path.stat().st_size:
-        _make_folder(address)
+        _make_folder(config)
         if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
             raise StoreNotFound(f"there is no store at {path}, and it cannot be made there", hint="Name another place")
         return None
     if not os.access(path, os.R_OK):
         raise StoreError(f"{path} may not be read", hint="Ask its owner for permission")
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        return Place(address)
-    _look_before_writing(address)
+        return ReadOnlyFile(config)
+    _check_before_writing(config)
     return None
 
 
-def _look_before_writing(address: Address) -> None:
+def _check_before_writing(config: DatabaseConfig) -> None:
     """Refuse what is not ours through a connection that cannot change it, not even by closing."""
-    if not os.path.exists(address.beside("-wal")):
+    if not os.path.exists(config.sidecar("-wal")):
         # Nobody has it open: then "immutable" spares us the -wal and -shm that even a reader makes.
         try:
-            return _look(address, "mode=ro&immutable=1")
+            return _check_schema(config, "mode=ro&immutable=1")
         except (StoreError, sqlite3.Error):
-            if not os.path.exists(address.beside("-wal")):
+            if not os.path.exists(config.sidecar("-wal")):
                 raise
-    _look(address, "mode=ro")
+    _check_schema(config, "mode=ro")
 
 
-def _look(address: Address, query: str) -> None:
-    connection = sqlite3.connect(address.uri(query), uri=True, timeout=address.timeout)
+def _check_schema(config: DatabaseConfig, uri_query: str) -> None:
+    connection = sqlite3.connect(config.file_uri(uri_query), uri=True, timeout=config.timeout)
     try:
-        schema.is_current(connection, address.path)
+        schema.is_current(connection, config.path)
     finally:
         connection.close()
 
 
-def _make_folder(address: Address) -> None:
-    folder = address.path.parent
+def _make_folder(config: DatabaseConfig) -> None:
+    folder = config.path.parent
     if folder.is_dir():
         return
     try:

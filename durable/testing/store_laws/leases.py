@@ -1,13 +1,13 @@
-"""Laws about leases, and about store objects that share data. It must not know any store."""
+"""Laws about leases: one drive at a time, fencing tokens, expiry and clocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Barrier, Thread
 
-from durable.errors import LeaseLost, RunAlreadyDriven, VersionConflict
+from durable.errors import LeaseLost, RunAlreadyDriven
 from durable.store import Lease
-from durable.testing.store_bench import Bench, log_of, refused, same, seqs
+from durable.testing.store_laws.bench import Bench, refused, same
 
 
 def one_drive_at_a_time(bench: Bench) -> None:
@@ -169,55 +169,6 @@ def one_of_many_drives_wins(bench: Bench) -> None:
     same((len(got), wrong), (1, []), "leases given, and other errors")
 
 
-def store_objects_share_logs(bench: Bench) -> None:
-    """What one store object appended, another one sees at once, and continues the same chain."""
-    lease = bench.new_run()
-    other = bench.another()
-    same(seqs(log_of(other)), [1], "the log through the other")
-    other.append("run", bench.events(1, 2), 1, lease.token)
-    bench.store.append("run", bench.events(3, 1), 3, lease.token)
-    with refused(VersionConflict, "an append that missed the other's"):
-        other.append("run", bench.events(3, 1), 3, lease.token)
-    other.append("run", bench.events(4, 1), 4, lease.token)
-    same(seqs(log_of(bench.store)), [1, 2, 3, 4, 5], "the log")
-    same(list(other.digests("run")), list(bench.store.digests("run")), "the digests")
-
-
-def store_objects_share_leases(bench: Bench) -> None:
-    """A lease taken through one store object is respected, shown and fenced through another."""
-    lease = bench.new_run()
-    other = bench.another()
-    with refused(RunAlreadyDriven, "a lease through another store object"):
-        other.acquire("run", "another", 30)
-    held = other.lease("run")
-    same(held and (held.token, held.alive), (lease.token, True), "the lease through the other")
-    bench.clock.advance(31)
-    taken = other.acquire("run", "another", 30)
-    same((taken.took_over, taken.token > lease.token), ("expired", True), "the lease after it was taken over")
-    with refused(LeaseLost, "an append of the stale owner"):
-        bench.store.append("run", bench.events(1, 1), 1, lease.token)
-
-
-def closed_stores_drive_no_more(bench: Bench) -> None:
-    """Closing a store without releasing leaves its runs free to be taken over at once; nothing is lost."""
-    lease = bench.new_run()
-    other = bench.another()
-    bench.store.close()
-    held = other.lease("run")
-    same(held and held.alive, False, "whether the lease of a closed store counts as alive")
-    taken = other.acquire("run", "another", 30)
-    same((taken.took_over, taken.token), ("died", lease.token + 1), "the lease that took over")
-    same(other.append("run", bench.events(1, 1), 1, taken.token), 2, "the new seq")
-    same(seqs(log_of(other)), [1, 2], "the log")
-
-
-SHARED_LAWS: list[Callable[[Bench], None]] = [
-    store_objects_share_logs,
-    store_objects_share_leases,
-    closed_stores_drive_no_more,
-]
-"""Laws that need a second store object over the same data."""
-
 LAWS: list[Callable[[Bench], None]] = [
     one_drive_at_a_time,
     the_error_says_who_drives,
@@ -230,5 +181,4 @@ LAWS: list[Callable[[Bench], None]] = [
     clocks_that_jump_keep_nobody,
     leases_are_shown,
     one_of_many_drives_wins,
-    *SHARED_LAWS,
 ]

@@ -1,4 +1,4 @@
-"""What the store laws share: a store under test, runs to put in it, and checks that name what is wrong.
+"""What the laws share: a store under test, runs to put in it, and checks that name what is wrong.
 
 It must not know any store.
 """

@@ -1,4 +1,4 @@
-"""The one place where sqlite3's errors become ours: what happened, which file, what to do next."""
+"""The one place where errors of sqlite3 and the system become ours: what happened, which file, what to do next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from durable.errors import LogCorrupt, StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreReadOnly
 
-_FREE = "Free space on the disk, then resume: nothing recorded is lost"
+_FREE_SPACE = "Free space on the disk, then resume: nothing recorded is lost"
 
 _PRIMARY: dict[int, tuple[type[StoreError], str, str]] = {
     sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another program", "Close that program, then go on"),
@@ -21,11 +21,7 @@ _PRIMARY: dict[int, tuple[type[StoreError], str, str]] = {
     sqlite3.SQLITE_NOTADB: (StoreCorrupt, "is not a SQLite database", "Name another file, or restore it from a backup"),
     sqlite3.SQLITE_READONLY: (StoreReadOnly, "cannot be written to", "Make the file and its folder writable"),
     sqlite3.SQLITE_PERM: (StoreReadOnly, "may not be opened", "Make the file and its folder readable and writable"),
-    sqlite3.SQLITE_FULL: (
-        StoreFull,
-        "has no space left",
-        "Free space on the disk, then resume: nothing recorded is lost",
-    ),
+    sqlite3.SQLITE_FULL: (StoreFull, "has no space left", _FREE_SPACE),
     sqlite3.SQLITE_CANTOPEN: (StoreError, "cannot be opened", "Look at the path and at the folder's permissions"),
     sqlite3.SQLITE_IOERR: (StoreError, "could not be read or written", "Look at the disk and at the system's log"),
     sqlite3.SQLITE_TOOBIG: (
@@ -58,12 +54,10 @@ def translate(error: sqlite3.Error, path: Path, run_id: str | None = None) -> St
     return kind(f"{path} {what}: {error}", run_id=run_id, hint=hint)
 
 
-def refused_file(error: OSError, path: str) -> StoreError:
+def translate_os_error(error: OSError, path: str) -> StoreError:
     """Return the typed error for a lock file that could not be made or locked."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StoreFull(
-            f"no space is left for {path}", hint="Free space on the disk, then resume: nothing recorded is lost"
-        )
+        return StoreFull(f"no space is left for {path}", hint=_FREE_SPACE)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return StoreReadOnly(f"{path} cannot be written to", hint="Make the file and its folder writable")
     return StoreError(f"{path} cannot be locked: {error.strerror}", hint="Network file systems may have no locks")

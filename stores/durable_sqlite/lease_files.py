@@ -1,7 +1,7 @@
-"""Files that show whether a drive's process is there: each drive holds an OS lock on one of its own.
+"""Lock files that show whether the process of a lease is alive: each lease holds an OS lock on a file of its own.
 
-The kernel drops the lock when the process ends, however it ends. Probes take a shared lock for an
-instant; as a drive locks its file before its name is known to anybody and never again after, a probe
+The kernel releases the lock when the process ends, however it ends. Probes take a shared lock for an
+instant; as the owner locks its file before its name is known to anybody and never again after, a probe
 can neither make it fail nor see it free. It must not know about tokens or expiry.
 """
 
@@ -12,26 +12,26 @@ from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
-from durable_sqlite import forking
+from durable_sqlite import at_fork
 
 HOST = os.uname().nodename
 
 
-class Drives:
-    """The lock files of this store object's drives.
+class LeaseFiles:
+    """The lock files of the leases that one store object holds.
 
     Args:
         folder: where the files are; made when the first is needed.
-        lock: the store's; one for both, so that a fork cannot wait for them in the wrong order.
+        lock: the database's; one for both, so that a fork cannot wait for them in the wrong order.
     """
 
-    def __init__(self, folder: str, lock: forking.RLockType) -> None:
+    def __init__(self, folder: str, lock: at_fork.RLockType) -> None:
         self._folder = Path(folder)
-        self._held: dict[str, int] = {}
+        self._descriptors: dict[str, int] = {}
         self.lock = lock
-        forking.watch(self)
+        at_fork.register(self)
 
-    def take(self) -> str:
+    def create(self) -> str:
         """Make and lock a new file, and return its name. Other processes do not know it yet.
 
         Raises:
@@ -46,40 +46,40 @@ class Drives:
             except BaseException:
                 os.close(fd)
                 raise
-            self._held[name] = fd
+            self._descriptors[name] = fd
         return name
 
-    def is_held(self, name: str) -> bool:
+    def is_locked(self, name: str) -> bool:
         """Return whether some process, or this one, holds the lock of that file."""
-        return is_held(self._folder / name)
+        return is_locked(self._folder / name)
 
-    def has(self, name: str) -> bool:
-        """Return whether this store object holds it."""
-        return name in self._held
+    def owns(self, name: str) -> bool:
+        """Return whether this store object holds the lock."""
+        return name in self._descriptors
 
-    def drop(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         """Unlock a file, if it is ours, and remove it."""
         with self.lock:
-            fd = self._held.pop(name, None)
+            fd = self._descriptors.pop(name, None)
             with suppress(OSError):
                 os.unlink(self._folder / name)
             if fd is not None:
                 os.close(fd)
 
     def close(self) -> None:
-        """Drop all that are held: for others, their drives are gone."""
+        """Remove all that are ours: for others, their owners are gone."""
         with self.lock:
-            for name in list(self._held):
-                self.drop(name)
+            for name in list(self._descriptors):
+                self.remove(name)
 
     def after_fork_in_child(self) -> None:
         """Close the parent's files without unlocking or removing them."""
-        while self._held:
-            os.close(self._held.popitem()[1])
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
 
 
-def is_held(path: Path) -> bool:
-    """Return whether some process, or this one, holds the lock of a drive's file."""
+def is_locked(path: Path) -> bool:
+    """Return whether some process, or this one, holds the lock of a lease's file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -10,7 +10,7 @@ import pytest
 
 from durable import Store, open_store
 from durable.core.events import Event
-from durable_sqlite.ahead import _PAGES, Ahead
+from durable_sqlite.wal_preallocation import _PAGES, WalPreallocation
 
 TIMES = max(_PAGES) + 10
 LONG = max(_PAGES.values()) * 4096
@@ -65,9 +65,9 @@ def test_bytes_that_are_there_stay_as_they_are(tmp_path: Path) -> None:
         content = os.urandom(size)
         log = tmp_path / "some.db-wal"
         log.write_bytes(content)
-        ahead: Ahead | None = Ahead(tmp_path / "some.db")
+        preallocation: WalPreallocation | None = WalPreallocation(tmp_path / "some.db")
         for _ in range(TIMES):
-            ahead = ahead.began() if ahead is not None else None
+            preallocation = preallocation.transaction_begun() if preallocation is not None else None
         after = log.read_bytes()
         assert after[:size] == content
         assert not after[size:].strip(b"\0")
@@ -79,11 +79,11 @@ def test_a_log_that_cannot_be_made_longer_is_left_alone(tmp_path: Path, lost: st
     """No log, or something else in its place: nothing is made and nothing raises."""
     if lost == "folder":
         (tmp_path / "some.db-wal").mkdir()
-    ahead: Ahead | None = Ahead(tmp_path / "some.db")
+    preallocation: WalPreallocation | None = WalPreallocation(tmp_path / "some.db")
     before = sorted(tmp_path.iterdir())
     for _ in range(TIMES):
-        ahead = ahead.began() if ahead is not None else None
-    assert ahead is None
+        preallocation = preallocation.transaction_begun() if preallocation is not None else None
+    assert preallocation is None
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -96,9 +96,9 @@ def test_a_database_behind_a_link_has_its_log_beside_the_real_file(tmp_path: Pat
     (tmp_path / "link" / "runs.db").symlink_to(tmp_path / "real" / "runs.db")
     decoy = tmp_path / "link" / "runs.db-wal"
     decoy.write_bytes(b"not a log")
-    ahead: Ahead | None = Ahead(tmp_path / "link" / "runs.db")
+    preallocation: WalPreallocation | None = WalPreallocation(tmp_path / "link" / "runs.db")
     (tmp_path / "real" / "runs.db-wal").write_bytes(b"")
     for _ in range(TIMES):
-        ahead = ahead.began() if ahead is not None else None
+        preallocation = preallocation.transaction_begun() if preallocation is not None else None
     assert decoy.read_bytes() == b"not a log"
     assert (tmp_path / "real" / "runs.db-wal").stat().st_size >= LONG

@@ -1,4 +1,4 @@
-"""The write gate: one advisory lock file that writers of all processes pass one at a time.
+"""The write lock: one advisory lock file that serialises the writers of all processes.
 
 SQLite before 3.51.3 can damage a WAL database when two connections write and checkpoint at the same
 instant, and its busy handler starves writers; holding this lock around each transaction avoids both.
@@ -16,7 +16,7 @@ from durable.errors import StoreBusy
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
-class Gate:
+class WriteLock:
     """An exclusive lock between processes, on a file that is never deleted.
 
     Not safe to use from several threads at once: its owner holds a lock of its own around it.
@@ -32,7 +32,7 @@ class Gate:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         Raises:
             StoreBusy: others held it longer than the timeout.
@@ -47,7 +47,7 @@ class Gate:
             self._wait()
 
     def release(self) -> None:
-        """Let the next one pass."""
+        """Release the lock."""
         if self._fd is not None:
             flock(self._fd, LOCK_UN)
 
@@ -71,31 +71,32 @@ class Gate:
 class _Waiter:
     """A thread that blocks for the lock on a descriptor of its own, because flock takes no timeout.
 
-    Whoever comes second, the thread with the lock or the caller who gave up, closes the descriptor.
+    Whoever comes second, the thread with the lock or the caller that timed out, closes the descriptor.
     """
 
     def __init__(self, path: str) -> None:
         self.fd = os.open(path, _FLAGS, 0o666)
         self._state = Lock()
-        self._arrived = Lock()
-        self._arrived.acquire()
-        self._locked = self._given_up = False
-        Thread(target=self._block, name="durable-gate", daemon=True).start()
+        self._done = Lock()
+        self._done.acquire()
+        self._locked = self._abandoned = False
+        Thread(target=self._block, name="durable-write-lock", daemon=True).start()
 
     def wait(self, timeout: float) -> bool:
-        """Return whether the lock was taken within ``timeout`` seconds."""
+        """Return whether the lock was acquired within ``timeout`` seconds."""
         try:
-            if self._arrived.acquire(timeout=timeout):
+            if self._done.acquire(timeout=timeout):
                 return self._locked
         except BaseException:
-            if self._give_up():
+            if self._abandon():
                 self._unlock()
             raise
-        return self._give_up()
+        return self._abandon()
 
-    def _give_up(self) -> bool:
+    def _abandon(self) -> bool:
+        """Wait no longer; return whether the lock was acquired in the last moment."""
         with self._state:
-            self._given_up = not self._locked
+            self._abandoned = not self._locked
             return self._locked
 
     def _unlock(self) -> None:
@@ -107,11 +108,11 @@ class _Waiter:
             flock(self.fd, LOCK_EX)
         except OSError:
             os.close(self.fd)
-            self._arrived.release()
+            self._done.release()
             return
         with self._state:
-            if self._given_up:
+            if self._abandoned:
                 self._unlock()
                 return
             self._locked = True
-        self._arrived.release()
+        self._done.release()

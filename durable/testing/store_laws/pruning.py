@@ -1,4 +1,4 @@
-"""Laws about sizes and pruning. Each function is one guarantee; it must not know any store."""
+"""Laws about pruning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from durable.core.events import Event
 from durable.core.sizes import Pruned
 from durable.errors import DurableError, LeaseLost, RunAlreadyDriven, RunNotEnded, RunNotFound, RunPruned
 from durable.store import Checkpoint, Message
-from durable.testing.store_bench import Bench, log_of, refused, same, seqs
+from durable.testing.store_laws.bench import Bench, log_of, refused, same, seqs
 
 _LARGE = bytes(range(256)) * 40
 
@@ -107,23 +107,6 @@ def pruning_ends_every_drive(bench: Bench) -> None:
         bench.store.renew(lease)
 
 
-def sizes_say_what_takes_the_space(bench: Bench) -> None:
-    """Payloads are counted by type of event, beside events, checkpoints and messages, however they are kept."""
-    lease = bench.new_run()
-    payloads = [bytes([n]) * 5000 + bytes(range(256)) for n in range(20)]
-    events = [Event(seq, 0, "TaskSucceeded", "t", 1, None, "raw", one) for seq, one in enumerate(payloads, 2)]
-    events.append(Event(22, 0, "ChannelWritten", None, 0, None, "json", b'"small"'))
-    bench.store.append("run", events, 1, lease.token)
-    bench.store.save_checkpoint("run", Checkpoint(1, b"d", bytes(7000)), lease.token)
-    bench.store.send("run", Message("m", "signal", '{"x":"%s"}' % ("y" * 300)))
-    sizes = bench.store.sizes("run")
-    same(sizes.events, 22, "the number of events")
-    same(sizes.payloads, {"TaskSucceeded": 20 * 5256, "ChannelWritten": 7}, "the payloads by type of event")
-    same((sizes.shared, sizes.checkpoints), (0, 7000), "shared payloads and checkpoints")
-    same(300 <= sizes.messages <= 500 and 22 * 20 <= sizes.log <= 22 * 200, True, f"whether {sizes} is plausible")
-    same(sizes.own, sizes.total, "what it alone takes")
-
-
 def _ended(bench: Bench, run_id: str) -> None:
     """Make a run of five events with a large result, a checkpoint and a message; it has succeeded."""
     lease = bench.new_run(run_id)
@@ -142,5 +125,4 @@ LAWS: list[Callable[[Bench], None]] = [
     only_ended_runs_are_pruned,
     pruning_touches_no_other_run,
     pruning_ends_every_drive,
-    sizes_say_what_takes_the_space,
 ]

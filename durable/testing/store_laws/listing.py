@@ -1,16 +1,16 @@
-"""Laws about runs, checkpoints and inboxes. Each function is one guarantee; it must not know any store."""
+"""Laws about runs: what is known of them without reading their logs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from durable.core.events import Event, encode_fields
 from durable.core.transitions import RUN_STATUS_AFTER
-from durable.errors import InvalidRunId, LeaseLost, RunNotFound, VersionConflict
-from durable.store import Checkpoint, Lease, Message, RunInfo
-from durable.testing.store_bench import Bench, refused, same
+from durable.errors import InvalidRunId
+from durable.store import Message, RunInfo
+from durable.testing.store_laws.bench import Bench, refused, same
 
 
 def runs_are_described(bench: Bench) -> None:
@@ -102,22 +102,6 @@ def ready_runs_are_told_apart(bench: Bench) -> None:
     same([info.run_id for info in bench.store.runs(status="interrupted")], ["died", "stopped"], "the interrupted runs")
 
 
-def _suspended(seq: int, due: int | None = None) -> Event:
-    return Event(seq, 0, "RunSuspended", data=encode_fields({"waiting": ["a signal"], "due": due}))
-
-
-def _messages(bench: Bench) -> dict[str, bool]:
-    found = {info.run_id: info.messages for info in bench.store.runs()}
-    for run_id in found:
-        info = bench.store.run(run_id)
-        same(info and info.messages, found[run_id], f"whether messages wait for {run_id}, asked for alone")
-    return found
-
-
-def _ready(bench: Bench, now: int) -> set[str]:
-    return {info.run_id for info in bench.store.runs() if info.ready(now)}
-
-
 def runs_are_listed_newest_first(bench: Bench) -> None:
     """``runs`` yields the newest first and filters by shown status and workflow."""
     leases = {f"r{n}": bench.new_run(f"r{n}", workflow=f"w{n % 2}") for n in range(6)}
@@ -160,93 +144,20 @@ def unsafe_run_ids_are_refused(bench: Bench) -> None:
             bench.store.acquire(run_id, "drive")
 
 
-def newest_checkpoints_are_kept(bench: Bench) -> None:
-    """At least the newest two checkpoints are kept, whole, newest first; dropping them harms no log."""
-    lease = bench.new_run()
-    bench.store.append("run", bench.events(1, 9), 1, lease.token)
-    saved = [Checkpoint(seq, bytes([seq]) * 16, bytes(range(256)) * seq * 50, seq) for seq in (2, 5, 9)]
-    for checkpoint in saved:
-        bench.store.save_checkpoint("run", checkpoint, lease.token)
-    same(bench.store.checkpoints("run")[:2], [saved[2], saved[1]], "the newest two")
-    again = Checkpoint(9, b"x" * 16, b"again", 10)
-    bench.store.save_checkpoint("run", again, lease.token)
-    same(bench.store.checkpoints("run")[:2], [again, saved[1]], "after one was taken again at the same seq")
-    bench.store.drop_checkpoints("run")
-    same(bench.store.checkpoints("run"), [], "after they were dropped")
-    same(len(list(bench.store.read("run"))), 10, "the log after checkpoints were dropped")
-    bench.store.drop_checkpoints("unknown")
+def _suspended(seq: int, due: int | None = None) -> Event:
+    return Event(seq, 0, "RunSuspended", data=encode_fields({"waiting": ["a signal"], "due": due}))
 
 
-def checkpoints_need_the_lease(bench: Bench) -> None:
-    """A drive that lost its lease cannot save a checkpoint."""
-    lease = bench.new_run()
-    bench.store.release(lease)
-    with refused(LeaseLost, "a checkpoint with a token that was released"):
-        bench.store.save_checkpoint("run", Checkpoint(1, b"", b"state"), lease.token)
-    same(bench.store.checkpoints("run"), [], "the checkpoints")
+def _messages(bench: Bench) -> dict[str, bool]:
+    found = {info.run_id: info.messages for info in bench.store.runs()}
+    for run_id in found:
+        info = bench.store.run(run_id)
+        same(info and info.messages, found[run_id], f"whether messages wait for {run_id}, asked for alone")
+    return found
 
 
-def messages_wait_until_consumed(bench: Bench) -> None:
-    """Messages are kept oldest first until an append consumes them, with or without a drive."""
-    lease = bench.new_run()
-    messages = [Message(f"m{n}", "cancel", f'{{"n":{n}}}', n) for n in (3, 1, 2)]
-    for message in messages:
-        same(bench.store.send("run", message), True, "whether a new message was taken")
-    same(bench.store.inbox("run"), messages, "the inbox")
-    bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=["m3", "m2", "unknown"])
-    same(bench.store.inbox("run"), [messages[1]], "the inbox after two were consumed")
-    with refused(RunNotFound, "a message to a run that does not exist"):
-        bench.store.send("unknown", messages[0])
-
-
-def message_ids_are_taken_once(bench: Bench) -> None:
-    """A second message with an id that was ever sent to the run is ignored, also once it was consumed."""
-    lease = bench.new_run()
-    bench.store.send("run", Message("m", "cancel", '{"first":1}'))
-    same(bench.store.send("run", Message("m", "cancel", '{"second":1}')), False, "whether a repeat was taken")
-    same([message.data for message in bench.store.inbox("run")], ['{"first":1}'], "the inbox")
-    bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=["m"])
-    same(bench.store.send("run", Message("m", "cancel")), False, "whether a consumed one was taken again")
-    same(bench.store.inbox("run"), [], "the inbox")
-    bench.new_run("other")
-    same(bench.store.send("other", Message("m", "cancel")), True, "whether another run takes the same id")
-
-
-def consumed_ids_stay_taken(bench: Bench) -> None:
-    """An id that was consumed is refused for good: under any kind, after any lease, when the run has ended too."""
-    lease = bench.new_run()
-    kinds = ("cancel", "signal", "answer", "terminate")
-    for kind in kinds:
-        same(bench.store.send("run", Message(kind, kind, '{"first":1}')), True, f"whether a new {kind} was taken")
-    bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=kinds[:2])
-    bench.store.append("run", [Event(3, 0, "RunSuspended")], 2, lease.token, consume=kinds[2:])
-    bench.store.release(lease)
-    _all_refused(bench, kinds, "while the run is suspended")
-    lease = bench.store.acquire("run", "another")
-    bench.store.append("run", [Event(4, 0, "RunContinued"), Event(5, 0, "RunSucceeded")], 3, lease.token)
-    _all_refused(bench, kinds, "when the run has ended")
-    same(bench.store.inbox("run"), [], "the inbox")
-
-
-def _all_refused(bench: Bench, ids: Sequence[str], when: str) -> None:
-    for name in ids:
-        for kind in ids:
-            repeat = bench.store.send("run", Message(name, kind, '{"second":1}'))
-            same(repeat, False, f"whether {name} was taken again, as a {kind}, {when}")
-
-
-def refused_appends_consume_nothing(bench: Bench) -> None:
-    """A message is consumed together with the events that dealt with it, or not at all."""
-    lease = bench.new_run()
-    bench.store.send("run", Message("m", "cancel"))
-    attempts: list[tuple[type[Exception], int, Lease]] = [
-        (VersionConflict, 5, lease),
-        (LeaseLost, 1, Lease("run", "drive", lease.token + 1)),
-    ]
-    for kind, seq, holder in attempts:
-        with refused(kind, "a wrong append"):
-            bench.store.append("run", bench.events(seq, 1), seq, holder.token, consume=["m"])
-    same([message.id for message in bench.store.inbox("run")], ["m"], "the inbox")
+def _ready(bench: Bench, now: int) -> set[str]:
+    return {info.run_id for info in bench.store.runs() if info.ready(now)}
 
 
 LAWS: list[Callable[[Bench], None]] = [
@@ -258,10 +169,4 @@ LAWS: list[Callable[[Bench], None]] = [
     runs_are_listed_newest_first,
     many_runs_are_listed,
     unsafe_run_ids_are_refused,
-    newest_checkpoints_are_kept,
-    checkpoints_need_the_lease,
-    messages_wait_until_consumed,
-    message_ids_are_taken_once,
-    consumed_ids_stay_taken,
-    refused_appends_consume_nothing,
 ]

@@ -1,4 +1,4 @@
-"""What a SQLite URL names: a file and how to open it. It must not touch the disk."""
+"""Parses a SQLite URL: a file and how to open it. It must not touch the disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALLOWED = {
 }
 
 
-class Address(msgspec.Struct, frozen=True):
+class DatabaseConfig(msgspec.Struct, frozen=True):
     """A database file and its options.
 
     Attributes:
@@ -36,17 +36,17 @@ class Address(msgspec.Struct, frozen=True):
     timeout: float = TIMEOUT
     dictionary: bool = True
 
-    def beside(self, suffix: str) -> str:
-        """Return the path of a file that stands next to the database."""
+    def sidecar(self, suffix: str) -> str:
+        """Return the path of a file that accompanies the database: its name and a suffix."""
         return f"{self.path}{suffix}"
 
-    def uri(self, query: str) -> str:
+    def file_uri(self, query: str) -> str:
         """Return the ``file:`` URI that SQLite opens, with the query given."""
         return f"file:{quote(str(self.path))}?{query}"
 
 
-def parse_url(url: str) -> Address:
-    """Take a ``sqlite:///`` URL apart.
+def parse_url(url: str) -> DatabaseConfig:
+    """Parse a ``sqlite:///`` URL.
 
     Raises:
         StoreError: no path, an in-memory database, an unknown option or a value that it cannot have.
@@ -60,22 +60,22 @@ def parse_url(url: str) -> Address:
         )
     if name == ":memory:":
         raise StoreError(f"{url!r} would keep nothing", hint="Use memory:// for a store in memory")
-    return _with_options(Address(Path(name).absolute()), url, query)
+    return _with_options(DatabaseConfig(Path(name).absolute()), url, query)
 
 
-def _with_options(address: Address, url: str, query: str) -> Address:
+def _with_options(config: DatabaseConfig, url: str, query: str) -> DatabaseConfig:
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name == "synchronous" and value.lower() in SYNCHRONOUS:
-            address = msgspec.structs.replace(address, synchronous=value.lower())
+            config = msgspec.structs.replace(config, synchronous=value.lower())
         elif name == "timeout" and _is_seconds(value):
-            address = msgspec.structs.replace(address, timeout=float(value))
+            config = msgspec.structs.replace(config, timeout=float(value))
         elif name == "dictionary" and value.lower() in _SWITCH:
-            address = msgspec.structs.replace(address, dictionary=_SWITCH[value.lower()])
+            config = msgspec.structs.replace(config, dictionary=_SWITCH[value.lower()])
         elif name in _ALLOWED:
             raise StoreError(f"{name}={value} is not possible in {url!r}", hint=f"Use {_ALLOWED[name]}")
         else:
             raise StoreError(f"the option {name!r} in {url!r} is not known", hint=f"Known: {', '.join(_ALLOWED)}")
-    return address
+    return config
 
 
 def _is_seconds(text: str) -> bool:
