@@ -13,7 +13,16 @@ from types import ModuleType
 from typing import Any
 
 from durable.errors import PayloadError
-from durable.scripts import file_of, import_name, load_script, script_at, script_named, scripts_called, scripts_lock
+from durable.scripts import (
+    file_of,
+    import_name,
+    is_half_made,
+    load_script,
+    script_at,
+    script_named,
+    scripts_called,
+    scripts_lock,
+)
 
 _MISSING = object()
 _imported: dict[str, ModuleType] = {}  # modules found by file, so that sys.modules is searched once only
@@ -72,6 +81,9 @@ def resolve_reference(file: str, qualname: str, name: str | None = None) -> Any:
             or _load(file, qualname)
         )
     found = _attribute(module, qualname)
+    if found is _MISSING and is_half_made(module):
+        import_module(module.__name__)  # waits for the thread that imports it, which may need our lock
+        found = _attribute(module, qualname)
     if found is _MISSING:
         raise PayloadError(
             f"{module.__file__} has no {qualname}, which a recorded value needs",
