@@ -33,8 +33,8 @@ _EVENTS = f"""SELECT type, count(*), sum({_ROW_BYTES} + length(type) + coalesce(
   sum(coalesce(length(CAST(payload AS BLOB)), 0))
 FROM events WHERE run = ? GROUP BY type"""
 _BLOBS = """SELECT e.type, length(CAST(b.content AS BLOB)),
-  EXISTS (SELECT 1 FROM blob_uses u WHERE u.blob = b.blob AND u.run <> ?1)
-FROM (SELECT blob, min(type) AS type FROM events WHERE run = ?1 AND blob IS NOT NULL GROUP BY blob) e
+  EXISTS (SELECT 1 FROM blob_uses u WHERE u.blob = b.blob AND u.run <> ?)
+FROM (SELECT blob, min(type) AS type FROM events WHERE run = ? AND blob IS NOT NULL GROUP BY blob) e
 JOIN blobs b ON b.blob = e.blob"""
 _CHECKPOINTS = "SELECT coalesce(sum(length(state)), 0) FROM checkpoints WHERE run = ?"
 _MESSAGES = f"""SELECT coalesce(sum({_ROW_BYTES} + length(CAST(id AS BLOB)) + length(CAST(data AS BLOB))), 0)
@@ -58,7 +58,7 @@ class Pruning(Listing):
         for kind, count, texts, inline in self._link.read(_EVENTS, (run,), run_id):
             events, log = events + count, log + texts
             payloads[kind] = inline
-        for kind, size, others in self._link.read(_BLOBS, (run,), run_id):
+        for kind, size, others in self._link.read(_BLOBS, (run, run), run_id):
             if others:
                 shared += size
             else:

@@ -30,10 +30,14 @@ class SQLiteStore(Log, Pruning, Checkpoints, Inbox, Store):
         self.url = url
         self.clock = clock
         self.address = address
-        self._link = Link(address)
-        self._dictionaries = Dictionaries(self._link, clock, learning=address.dictionary)
-        self._drives = Drives(address.beside("-drives"), self._link.lock)
         self._files = {}
+        self._link = Link(address)
+        try:
+            self._dictionaries = Dictionaries(self._link, clock, learning=address.dictionary)
+            self._drives = Drives(address.beside("-drives"), self._link.lock)
+        except BaseException:
+            self._link.close()  # nobody else can
+            raise
 
     def close(self) -> None:
         """Let go of the connection and of all leases; they count as those of a process that is gone."""
