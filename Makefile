@@ -51,6 +51,20 @@ test: $(READY) ## run the tests (WORKERS=n for n processes, ARGS="..." for pytes
 	@echo "==> tests"
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
+# Each version has its own environment: .venv-3.12 and so on.
+.PHONY: test-all
+test-all: $(READY) ## run the tests on every supported Python that is here
+	@echo "==> tests on every Python"
+	@$(RUN) -m tools.pythons
+
+# What depends on the interpreter: threads, signals, processes, SQLite, code objects and signatures.
+CORE_TESTS := tests/core tests/engine tests/stores tests/definition tests/crash/test_kit.py tests/crash/test_drives.py
+
+.PHONY: test-others
+test-others: $(READY) ## run the core's tests on the supported Pythons that .venv is not of
+	@echo "==> tests of the core on other Pythons"
+	@$(RUN) -m tools.pythons --others $(CORE_TESTS)
+
 .PHONY: check
 check: check-format check-lint check-types check-layers check-generated check-links check-docs check-examples check-wheel ## the gate, but for the tests: all targets below
 	@echo "==> the gate is green"
@@ -115,7 +129,7 @@ bench: $(READY) ## measure durable beside raw SQLite and other libraries (ARGS="
 	@$(RUN) -m benchmarks $(ARGS)
 
 .PHONY: clean
-clean: ## remove .venv, caches and built files
-	@echo "==> removing .venv, caches and built files"
-	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+clean: ## remove .venv and .venv-*, caches and built files
+	@echo "==> removing .venv and .venv-*, caches and built files"
+	@rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -87,8 +87,9 @@ class NoCircles(Contract):
 
 
 def room(module: str) -> str:
-    """Return the room that a module stands in: ``durable.engine.drive`` -> ``durable.engine``."""
-    return ".".join(module.split(".")[:2])
+    """Return the room that a module stands in: ``durable.engine.drive`` -> ``durable.engine``; a store is one room."""
+    parts = module.split(".")
+    return ".".join(parts[:2]) if parts[0] == "durable" else parts[0]
 
 
 def circle_in(graph: dict[str, set[str]]) -> list[str]:

@@ -7,9 +7,9 @@ start what was decided. It owns the run's state and is the only one that appends
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from durable.clock import Arrivals
 from durable.core.decide import decide
 from durable.core.decision import Decision
 from durable.core.expansion import Expansion
@@ -106,7 +106,7 @@ class Drive:
         self.clock = store.clock
         self.journal = Journal(store, lease, state, RunView(store, state), observers)
         self.running = Running(state, self.clock.monotonic, executor, loop, Elsewhere(state, code, elsewhere))
-        self._arrived: SimpleQueue[Any] = SimpleQueue()
+        self._arrived = Arrivals()
         self.asks = Asks(self.journal, self.running, self.clock.monotonic, self._arrived.put, self._pump)
         self.running.asks = self.asks
         self.journal.on_commit = self.asks.committed

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,7 +19,7 @@ from durable.core.results import ErrorRecord
 from durable.errors import DurableError, PayloadError
 from durable.values.failures import MAX_CAUSES, cause_of, record_error
 from durable.values.payloads import Payload, encode
-from durable.values.programs import loading_for_worker
+from durable.values.programs import imported, loading_for_worker
 
 if TYPE_CHECKING:
     from durable.definition.task import Task
@@ -218,7 +217,7 @@ def _parents_end(driver: int) -> Callable[[], None] | None:
     """What returns once the driver has ended; None when it did not make this process."""
     if os.getppid() == driver:
         return lambda: _outlive(driver)
-    processes = sys.modules.get("multiprocessing.process")
+    processes = imported("multiprocessing.process")
     parent = processes.parent_process() if processes is not None else None
     return parent.join if parent is not None and parent.pid == driver else None  # through a fork server
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from durable.errors import DefinitionError
 from durable.executor import Executor, LoopExecutor
 from durable.executors.threads import ThreadExecutor
 from durable.store import RunInfo, Store, default_url
-from durable.values.programs import is_loading_for_worker
+from durable.values.programs import imported, is_loading_for_worker
 
 if TYPE_CHECKING:
     from durable.core.progress import Progress
@@ -80,7 +79,7 @@ def logged(store: Store, observers: Iterable[Observer]) -> Iterator[tuple[Observ
         The observers that the drive is to have. When nobody wants to see such records, they are the same.
     """
     # Who wants to see them has imported logging, which takes 3 ms.
-    logging = sys.modules.get("logging")
+    logging = imported("logging")
     if logging is None or not logging.getLogger("durable.progress").isEnabledFor(logging.INFO):
         yield tuple(observers)
         return

@@ -7,11 +7,10 @@ its own. It must not print.
 from __future__ import annotations
 
 from collections.abc import Callable
-from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-from durable.clock import Clock, SystemClock
+from durable.clock import Arrivals, Clock, SystemClock
 from durable.core.events import Event
 from durable.core.progress import Counts, FailedTask, GroupProgress, Progress, RunningTask
 from durable.core.progress_counts import Gauge
@@ -131,7 +130,7 @@ class Reporter:
         self._clock = clock
         self._first = first
         self._every = every
-        self._over: SimpleQueue[Any] = SimpleQueue()
+        self._over = Arrivals()
         self._thread = Thread(target=self._report, name="durable-progress", daemon=True)
 
     def __enter__(self) -> Reporter:

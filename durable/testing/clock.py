@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from math import ceil
-from queue import Empty, SimpleQueue
+from queue import Empty
 from threading import Condition
 from typing import Any
+
+from durable.clock import Arrivals
 
 START = 1_767_225_600_000_000
 """Where a fake clock begins: 2026-01-01T00:00:00Z in microseconds."""
@@ -17,7 +19,7 @@ _WAKE = object()
 class _Waiter:
     __slots__ = ("due", "queue", "woken")
 
-    def __init__(self, queue: SimpleQueue[Any], due: int) -> None:
+    def __init__(self, queue: Arrivals, due: int) -> None:
         self.queue = queue
         self.due = due
         self.woken = False
@@ -78,7 +80,7 @@ class FakeClock:
             if not self._changed.wait_for(lambda: len(self._waiters) >= count, timeout):
                 raise TimeoutError(f"{len(self._waiters)} of {count} waits after {timeout:g} real seconds")
 
-    def take(self, queue: SimpleQueue[Any], timeout: float | None, *, idle: bool = False) -> Any:
+    def take(self, queue: Arrivals, timeout: float | None, *, idle: bool = False) -> Any:
         """Return the queue's next item, or None once ``timeout`` seconds have passed on this clock.
 
         Args:
@@ -97,14 +99,14 @@ class FakeClock:
             return None
         return self._wait(queue, timeout)
 
-    def soon(self, queue: SimpleQueue[Any], seconds: float) -> Any:
+    def soon(self, queue: Arrivals, seconds: float) -> Any:
         """Return the queue's next item if it is there, else None; no time passes."""
         try:
             return _next(queue, block=False)
         except Empty:
             return None
 
-    def _wait(self, queue: SimpleQueue[Any], timeout: float) -> Any:
+    def _wait(self, queue: Arrivals, timeout: float) -> Any:
         with self._changed:
             waiter = _Waiter(queue, self._monotonic + _us(timeout))
             self._waiters.append(waiter)
@@ -135,13 +137,13 @@ def _us(seconds: float) -> int:
     return ceil(round(seconds * 1_000_000, 3))
 
 
-def _next(queue: SimpleQueue[Any], block: bool) -> Any:
+def _next(queue: Arrivals, block: bool) -> Any:
     while (item := queue.get(block=block)) is _WAKE:
         pass
     return item
 
 
-def _remove_wake(queue: SimpleQueue[Any]) -> None:
+def _remove_wake(queue: Arrivals) -> None:
     """Take our mark out of the queue when an item was faster, for consumers that read it directly."""
     others = []
     while (item := queue.get()) is not _WAKE:

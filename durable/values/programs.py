@@ -15,6 +15,7 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from types import ModuleType
+from typing import Any
 
 from durable.errors import PayloadError
 
@@ -98,17 +99,37 @@ def is_loading_for_worker() -> bool:
     """Whether code is being loaded for a worker process: by us, or by a child of multiprocessing that starts."""
     if getattr(_loading, "on", False):
         return True
-    processes = sys.modules.get("multiprocessing.process")
+    processes = imported("multiprocessing.process")
     return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
+def imported(name: str) -> Any:
+    """Return a module that this process has imported, without importing it.
+
+    Args:
+        name: the module's full name.
+
+    Returns:
+        The module; None when nobody has imported it, or some thread is still at it: a module that is half made can
+        be found in ``sys.modules``, and lacks what its code has not come to.
+    """
+    module = sys.modules.get(name)
+    return None if module is None or is_half_made(module) else module
+
+
+def is_half_made(module: ModuleType) -> bool:
+    """Whether an import of the module has begun and is not over. That of ``__main__`` is none."""
+    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
+
+
 def script_at(file: str) -> ModuleType | None:
-    """Find the registered script, or else ``__main__``, of a file.
+    """Find the registered script, or else ``__main__``, of a file; waits for a thread that is just loading it.
 
     Args:
         file: the resolved path.
     """
-    found = _by_file.get(file)
+    with scripts_lock:
+        found = _by_file.get(file)
     if found is not None:
         return found
     main = sys.modules.get("__main__")

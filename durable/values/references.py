@@ -16,6 +16,7 @@ from durable.errors import PayloadError
 from durable.values.programs import (
     file_of,
     import_name,
+    is_half_made,
     load_script,
     script_at,
     script_named,
@@ -80,6 +81,9 @@ def resolve_reference(file: str, qualname: str, name: str | None = None) -> Any:
             or _load(file, qualname)
         )
     found = _attribute(module, qualname)
+    if found is _MISSING and is_half_made(module):
+        import_module(module.__name__)  # waits for the thread that imports it, which may need our lock
+        found = _attribute(module, qualname)
     if found is _MISSING:
         raise PayloadError(
             f"{module.__file__} has no {qualname}, which a recorded value needs",

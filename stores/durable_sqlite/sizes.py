@@ -19,7 +19,7 @@ class RunSizes(StoreBase):
         for kind, count, texts, inline in database.read(sql.SELECT_LOG_SIZES, (run,), run_id):
             events, log = events + count, log + texts
             payloads[kind] = inline
-        for kind, size, is_shared in database.read(sql.SELECT_BLOB_SIZES, (run,), run_id):
+        for kind, size, is_shared in database.read(sql.SELECT_BLOB_SIZES, (run, run), run_id):
             if is_shared:
                 shared += size
             else:

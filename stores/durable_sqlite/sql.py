@@ -199,8 +199,8 @@ SELECT_LOG_SIZES = f"""SELECT type, count(*), sum({_ROW_BYTES} + length(type)
   sum(coalesce(length(CAST(payload AS BLOB)), 0))
 FROM events WHERE run = ? GROUP BY type"""
 SELECT_BLOB_SIZES = """SELECT e.type, length(CAST(b.content AS BLOB)),
-  EXISTS (SELECT 1 FROM blob_uses u WHERE u.blob = b.blob AND u.run <> ?1)
-FROM (SELECT blob, min(type) AS type FROM events WHERE run = ?1 AND blob IS NOT NULL GROUP BY blob) e
+  EXISTS (SELECT 1 FROM blob_uses u WHERE u.blob = b.blob AND u.run <> ?)
+FROM (SELECT blob, min(type) AS type FROM events WHERE run = ? AND blob IS NOT NULL GROUP BY blob) e
 JOIN blobs b ON b.blob = e.blob"""
 SELECT_CHECKPOINTS_SIZE = "SELECT coalesce(sum(length(state)), 0) FROM checkpoints WHERE run = ?"
 SELECT_INBOX_SIZE = f"""SELECT coalesce(sum({_ROW_BYTES} + length(CAST(id AS BLOB)) + length(CAST(data AS BLOB))), 0)

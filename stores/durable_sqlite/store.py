@@ -36,11 +36,15 @@ class SQLiteStore(LogWriter, LogReader, Runs, Checkpoints, Leases, Inbox, RunSiz
         self.url = url
         self.clock = clock
         self.config = config
-        self._database = Database(config)
-        self._dictionaries = Dictionaries(self._database, clock, enabled=config.dictionary)
-        self._compression = Compression(self._database, self._dictionaries)
-        self._lease_files = LeaseFiles(config.sidecar("-drives"), self._database.lock)
         self._held_leases = {}
+        self._database = Database(config)
+        try:
+            self._dictionaries = Dictionaries(self._database, clock, enabled=config.dictionary)
+            self._compression = Compression(self._database, self._dictionaries)
+            self._lease_files = LeaseFiles(config.sidecar("-drives"), self._database.lock)
+        except BaseException:
+            self._database.close()  # nobody else can
+            raise
 
     def close(self) -> None:
         """Close the connection and release the locks of all leases: their owner counts as gone."""

@@ -46,9 +46,8 @@ def test_urls_name_the_file_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("sqlite:///sp ace.db", tmp_path / "sp ace.db"),
     ):
         with open_store(url) as store:
-            assert store.url == url
+            assert (store.url, store.config.path) == (url, path)
         assert path.is_file()
-        assert open_store(url).config.path == path
 
 
 def test_our_folder_is_ignored_by_git(tmp_path: Path) -> None:
