@@ -65,6 +65,15 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         """Whether an attempt that raised this may be followed by another one."""
         return isinstance(error, self.retry_on) and not isinstance(error, self.give_up_on)
 
+    def follows(self, spent: int, error: BaseException) -> bool:
+        """Whether another attempt follows one that raised this.
+
+        Args:
+            spent: how many attempts of the present budget are spent, this one included.
+            error: what it raised.
+        """
+        return spent < self.max_attempts and self.retries(error)
+
     def delay(self, attempt: int, draw: float = 0.5) -> float:
         """Return the seconds to wait after an attempt.
 

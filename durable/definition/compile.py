@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,9 +17,10 @@ from durable.core.policies import GroupExecutionPolicy
 from durable.core.specs import Definition, GroupSpec, TaskSpec
 from durable.definition.blueprint import Blueprint
 from durable.definition.expressions import ParallelGroup
+from durable.definition.fragments import MissingPolicy, scheduled_map_task, scheduled_policy, scheduled_task
 from durable.definition.linked import linked_part
 from durable.definition.maps import MapGroup
-from durable.definition.scheduling import MissingPolicy, scheduled_map_task, scheduled_policy, scheduled_task
+from durable.definition.member_tasks import Mapped, MemberTasks
 from durable.definition.specs import group_spec, map_spec, task_spec
 from durable.definition.task import Task
 from durable.errors import DefinitionError, PayloadError, UnresolvedParameter
@@ -27,42 +28,6 @@ from durable.values.payloads import Payload, encode
 
 if TYPE_CHECKING:
     pass
-
-
-class Mapped(NamedTuple):
-    """How a map's members are made: of which task, the parameter that gets the item, and who has the items."""
-
-    task: Task[Any]
-    parameter: str
-    group: MapGroup | None = None
-
-
-class MemberTasks(Sequence[Any]):
-    """The tasks of a map's members as policies see them, each made when it is asked for.
-
-    Args:
-        graph: the run's graph; group: the map; task: what its members are made of.
-    """
-
-    def __init__(self, graph: Graph, group: int, task: Task[Any]) -> None:
-        self._graph = graph
-        self._expansion = graph.expansions.by_group[group]
-        self._task = task
-
-    def __len__(self) -> int:
-        return self._expansion.count
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
-        if not -len(self) <= place < len(self):
-            raise IndexError(place)
-        node = self._expansion.node_at(place % len(self))
-        return self._task.instance(self._expansion.short_of(node), self._task.bound)
-
-    def named(self, name: str) -> Any:
-        """Return the task of the member with this name; None if there is none."""
-        return self._task.instance(name, self._task.bound) if self._expansion.find(name) is not None else None
 
 
 class Compiled:
@@ -163,13 +128,6 @@ class Compiled:
             self.adopt(graph, group)
             found = self.mapped[name]
         return found
-
-    def task_of(self, graph: Graph, node: int) -> Task[Any] | None:
-        """Return the live task of a node; of a member of a map, that which all its members are made of."""
-        expansion = graph.expansion_of(node)
-        if expansion is not None:
-            return self.mapped_task(graph, expansion.group).task
-        return self.tasks.get(graph.ids[node])
 
     def _adopt_map(self, graph: Graph, node: int) -> None:
         name, spec = graph.ids[node], graph.group(node).map

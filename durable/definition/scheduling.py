@@ -1,4 +1,4 @@
-"""From what an attempt schedules to the fragment that the log records, and back to live code.
+"""Scheduling: from what an attempt schedules to the fragment that the log records; ``fragments.py`` leads back.
 
 Ids are ``<scheduler>/<id>``, repeats ``#2`` and on, in the order in which they are scheduled, so that they
 are the same whatever finishes first. Live code is found by name; only a task that has no name anywhere
@@ -8,15 +8,12 @@ is recorded with its code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec.structs import replace
 
-from durable.core.graph import Graph
-from durable.core.policies import GroupExecutionPolicy, is_built_in, make_policy
+from durable.core.policies import is_built_in
 from durable.core.specs import Fragment, MapSpec, Recipe, Stored, Window
 from durable.definition.blueprint import Blueprint
 from durable.definition.checks import MAX_ID
@@ -26,7 +23,7 @@ from durable.definition.maps import MapGroup
 from durable.definition.specs import group_spec, map_spec, task_spec
 from durable.definition.task import Task
 from durable.errors import DefinitionError, PayloadError
-from durable.values.payloads import Payload, decode, decode_raw, encode, encode_raw
+from durable.values.payloads import Payload, decode, encode
 
 if TYPE_CHECKING:
     from durable.definition.expressions import Linkable, Node, ParallelGroup
@@ -172,11 +169,6 @@ def _whole(parts: Sequence[Fragment], jumps: tuple[str, ...]) -> Fragment:
     )
 
 
-def split(fragment: Fragment) -> tuple[Fragment, dict[str, list[Window]]]:
-    """Take the items of maps out of a fragment: they are recorded as events of their own."""
-    return (replace(fragment, windows={}), fragment.windows) if fragment.windows else (fragment, {})
-
-
 def _windows(group: MapGroup, name: str) -> Iterator[Window]:
     """Yield the items of a map that an attempt schedules: all of them, as nobody could read them again."""
     make = inline(name)
@@ -196,21 +188,6 @@ def _pairs(group: MapGroup, name: str) -> Iterator[tuple[str, Any]]:
         yield key, item
 
 
-def encode_fragment(fragment: Fragment) -> Payload:
-    """Return a fragment as a payload."""
-    return encode_raw(_to_json(fragment), "json")
-
-
-def decode_fragment(encoding: str | None, data: bytes | None) -> Fragment:
-    """Return the fragment that a TasksScheduled event carries. Raises ``msgspec.MsgspecError``."""
-    return _decoder().decode(decode_raw(encoding, data)[1])
-
-
-@cache  # to make it takes a millisecond, and most runs schedule nothing
-def _decoder() -> msgspec.json.Decoder[Fragment]:
-    return msgspec.json.Decoder(Fragment)
-
-
 def encode_bound(task: Task[Any], bound: Mapping[str, Any]) -> Payload | None:
     """Return bound arguments as a payload. Raises ``PayloadError``, naming the task."""
     try:
@@ -218,70 +195,6 @@ def encode_bound(task: Task[Any], bound: Mapping[str, Any]) -> Payload | None:
     except PayloadError as error:
         error.task_id = task.task_id
         raise
-
-
-def scheduled_task(graph: Graph, node: int, templates: Mapping[str, Task[Any]]) -> tuple[Task[Any], Payload | None]:
-    """Make the live task of a node that was scheduled.
-
-    Args:
-        graph: the run's graph.
-        node: the task.
-        templates: the workflow's tasks by id, which come before what was recorded.
-
-    Returns:
-        The task, and its bound arguments encoded: every attempt gets a copy of its own.
-
-    Raises:
-        PayloadError: its code or its arguments cannot be read.
-    """
-    fragment, recipe = graph.recipes[node]
-    return _made(fragment, recipe, graph.task(node).source, graph.ids[node], templates)
-
-
-def scheduled_map_task(graph: Graph, node: int, templates: Mapping[str, Task[Any]]) -> tuple[Task[Any], Payload | None]:
-    """Make the live task that the members of a scheduled map are made of. See ``scheduled_task``."""
-    fragment, recipe = graph.map_recipes[node]
-    spec = graph.group(node).map
-    assert spec is not None
-    return _made(fragment, recipe, spec.task.source, spec.task.id, templates)
-
-
-def _made(
-    fragment: Fragment, recipe: Recipe, source: str, name: str, templates: Mapping[str, Task[Any]]
-) -> tuple[Task[Any], Payload | None]:
-    template = templates.get(recipe.template)
-    if template is None or not _same_name(template, source):
-        template = decode(*fragment.templates[recipe.template])
-    if recipe.json is not None:
-        bound: Payload | None = Payload("json", _to_json(recipe.json))
-    else:
-        bound = Payload(*recipe.bound) if recipe.bound is not None else None
-    arguments = {} if bound is None else decode(bound.encoding, bound.data)
-    return template.instance(name, arguments), bound
-
-
-def scheduled_policy(graph: Graph, node: int) -> GroupExecutionPolicy:
-    """Make the policy of a group that was scheduled."""
-    stored = graph.policies.get(node)
-    if stored is not None:
-        return make_policy(decode(*stored))
-    return make_policy(graph.group(node).policy)
-
-
-class MissingPolicy(GroupExecutionPolicy):
-    """Stands for the policy of a scheduled group whose code cannot be found: its group fails, and can be resumed.
-
-    Args:
-        error: why it cannot be made.
-    """
-
-    type = "missing"
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def on_group_finished(self, group_id: str, tasks: Sequence[Any], results: Any, context: Any) -> None:
-        raise self._error
 
 
 def _check_executor(group: ParallelGroup) -> None:
@@ -320,8 +233,3 @@ def _recipe(task: Task[Any], key: str) -> Recipe:
     if payload.encoding == "json":
         return Recipe(key, decode("json", payload.data))
     return Recipe(key, None, (payload.encoding, payload.data))
-
-
-def _same_name(template: Task[Any], source: str) -> bool:
-    """Whether the workflow's task of that id is the function that was scheduled, wherever its file is now."""
-    return getattr(template.fn, "__qualname__", "") == source.rpartition(":")[2] or not source

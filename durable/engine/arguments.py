@@ -13,7 +13,7 @@ from durable.errors import DefinitionError, UnresolvedParameter, UpstreamUnavail
 from durable.values.payloads import decode
 
 if TYPE_CHECKING:
-    from durable.engine.attempt import Attempt
+    from durable.engine.attempt_port import AttemptPort
 
 
 class Member(NamedTuple):
@@ -30,7 +30,7 @@ class Member(NamedTuple):
     item: Callable[[int], Any]
 
 
-def arguments_of(attempt: Attempt) -> tuple[list[Any], dict[str, Any]]:
+def arguments_of(attempt: AttemptPort) -> tuple[list[Any], dict[str, Any]]:
     """Return the body's arguments: by position, and by name.
 
     Raises:
@@ -58,7 +58,7 @@ def arguments_of(attempt: Attempt) -> tuple[list[Any], dict[str, Any]]:
     return first, named
 
 
-def next_arguments(attempt: Attempt, data: Any) -> Mapping[str, Any]:
+def next_arguments(attempt: AttemptPort, data: Any) -> Mapping[str, Any]:
     """Return all arguments of the next iteration: those of this one, and what changes.
 
     Args:
@@ -90,12 +90,12 @@ def next_arguments(attempt: Attempt, data: Any) -> Mapping[str, Any]:
     return {**given, (own or free)[0]: data}
 
 
-def _iteration_arguments(attempt: Attempt) -> Mapping[str, Any]:
+def _iteration_arguments(attempt: AttemptPort) -> Mapping[str, Any]:
     """The arguments that the present iteration was given."""
     return (attempt.view.load(attempt.round) or {}) if attempt.round else {}
 
 
-def _is_given(attempt: Attempt, name: str) -> bool:
+def _is_given(attempt: AttemptPort, name: str) -> bool:
     """Whether a parameter needs to be resolved; one that stays at its default does not."""
     if name in attempt.task.bound:
         return False
@@ -121,7 +121,7 @@ def _is_given(attempt: Attempt, name: str) -> bool:
     )
 
 
-def _source(attempt: Attempt, name: str) -> int | None:
+def _source(attempt: AttemptPort, name: str) -> int | None:
     """The node whose result a parameter is; a callback's first one that nothing else gives is its group's."""
     code, channel = attempt.code, attempt.view.channel
     node = code.upstream[attempt.home].get(name)
@@ -132,7 +132,7 @@ def _source(attempt: Attempt, name: str) -> int | None:
     return node
 
 
-def _argument(attempt: Attempt, name: str) -> Any:
+def _argument(attempt: AttemptPort, name: str) -> Any:
     node = _source(attempt, name)
     if node is not None:
         return attempt.view.value(node)

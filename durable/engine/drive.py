@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 from durable.clock import Arrivals
 from durable.core.decide import decide
 from durable.core.decision import Decision
-from durable.core.expansion import Expansion
 from durable.core.frontier import Frontier
 from durable.core.run_events import run_interrupted
 from durable.core.state import RunState
-from durable.core.task_events import group_skipped, group_started, task_skipped, task_started
+from durable.core.task_events import group_skipped, group_started, task_skipped
 from durable.core.timers import RUN
 from durable.core.transitions import INTERRUPTED, RUNNING
 from durable.definition.compile import Compiled
 from durable.definition.open_block import close_blocks, reopen_blocks
-from durable.definition.task import Task
-from durable.engine.arguments import Member
 from durable.engine.attempt import Attempt
 from durable.engine.bulk_transitions import end_as_asked
 from durable.engine.durable_calls import Asks
@@ -36,7 +33,8 @@ from durable.engine.remote_groups import Elsewhere, Factory
 from durable.engine.run_end import finish, suspend
 from durable.engine.run_view import RunView
 from durable.engine.running_attempts import Running
-from durable.engine.shutdown import BrokenOff, StopSignals
+from durable.engine.shutdown import BrokenOff, Interruption, StopSignals
+from durable.engine.starter import Starter
 from durable.engine.verdicts import Verdicts
 from durable.executor import Executor, LoopExecutor
 from durable.store import Lease, Message, Store
@@ -52,16 +50,6 @@ PATIENCE = 60.0
 """Seconds that a drive with nothing else to do stays for a timer; for a later one it suspends the run."""
 LONGEST_WAIT = 60.0
 """Seconds after which the wall clock is looked at again while the driver waits for it: somebody may have set it."""
-
-_STARTED = task_started()
-
-
-class Interruption(Exception):
-    """The drive stopped gracefully. ``signal`` is the signal's number, or None."""
-
-    def __init__(self, reason: str, signal: int | None) -> None:
-        super().__init__(reason)
-        self.signal = signal
 
 
 class Drive:
@@ -110,8 +98,9 @@ class Drive:
         self.asks = Asks(self.journal, self.running, self.clock.monotonic, self._arrived.put, self._pump)
         self.running.asks = self.asks
         self.journal.on_commit = self.asks.committed
-        self.recorder = Recorder(self.journal, self.running, code)
+        self.recorder = Recorder(self.journal, self.running)
         self.items = Items(self.journal, code, self._arrived.put)
+        self.starter = Starter(self.journal, self.running, code, self.asks, self.items.item)
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
         self._limits = (default_limit, processes)
         self._grace = grace
@@ -166,6 +155,7 @@ class Drive:
     def _loop(self) -> None:
         now, commit = self.clock.now, self.journal.commit
         frontier, attempts, state = self.frontier, self.running.attempts, self.state
+        begin = self.starter.begin
         while self._ending is None and state.status == RUNNING:
             if self.running.cancelling is not None:
                 self.recorder.cancel(self.running.cancelling)
@@ -179,7 +169,7 @@ class Drive:
             start = decision.start
             more = bool(decision.expand) and self.items.want(decision.expand)
             if start:
-                started = [self._start(node, moment) for node in start]
+                started = [begin(node, moment) for node in start]
                 commit()
                 if len(attempts) == 1 and decision.wake is None and self._can_inline(started[0]):
                     self._run_inline(started[0])
@@ -231,35 +221,6 @@ class Drive:
             if self.frontier.to_judge:
                 self.frontier.judge_later(later for later, _ in ripe[place:])
                 return
-
-    def _start(self, node: int, moment: int) -> Attempt:
-        code, state, journal = self.code, self.state, self.journal
-        graph, number = state.graph, state.attempts[node] + 1
-        task_id = graph.ids[node]
-        journal.emit(_STARTED, task_id, number, moment)
-        if graph.expansions.by_group:
-            expansion = graph.expansion_of(node)
-            if expansion is not None:
-                return self._start_member(node, number, task_id, expansion)
-        task = code.tasks.get(task_id) or self._scheduled(node, task_id)
-        if graph.jumps and node < graph.static:
-            code.rewire(graph, node)
-        attempt = self.running.attempts[node] = Attempt(node, number, task, code, journal.view, self.asks)
-        return attempt
-
-    def _start_member(self, node: int, number: int, task_id: str, expansion: Expansion) -> Attempt:
-        """The attempt of a member of a map, whose task is made for it."""
-        mapped = self.code.mapped_task(self.state.graph, expansion.group)
-        task = mapped.task.instance(task_id, mapped.task.bound)
-        member = Member(expansion.name, mapped.parameter, self.items.item)
-        attempt = Attempt(node, number, task, self.code, self.journal.view, self.asks, member)
-        self.running.attempts[node] = attempt
-        return attempt
-
-    def _scheduled(self, node: int, task_id: str) -> Task[Any]:
-        """The live task of a node that was scheduled."""
-        self.code.adopt(self.state.graph, node)
-        return self.code.tasks[task_id]
 
     def _fire(self, due: list[tuple[int, str]]) -> None:
         if due:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.core.events import Draft
-    from durable.engine.attempt import Attempt
+    from durable.engine.attempt_port import AttemptPort
     from durable.engine.journal import Journal
     from durable.engine.running_attempts import Running
 
@@ -39,7 +39,7 @@ class Ask:
 
     __slots__ = ("attempt", "drafts", "future", "mark", "patience", "until")
 
-    def __init__(self, attempt: Attempt, drafts: Sequence[Draft], mark: str | None, patience: float) -> None:
+    def __init__(self, attempt: AttemptPort, drafts: Sequence[Draft], mark: str | None, patience: float) -> None:
         self.attempt = attempt
         self.drafts = drafts
         self.mark = mark
@@ -80,7 +80,7 @@ class Asks:
 
     # The body's side.
 
-    def ask(self, attempt: Attempt, drafts: Sequence[Draft], mark: str | None, patience: float) -> Future[int]:
+    def ask(self, attempt: AttemptPort, drafts: Sequence[Draft], mark: str | None, patience: float) -> Future[int]:
         """See ``Port.ask``."""
         ask = Ask(attempt, drafts, mark, patience)
         if attempt.post is None:
@@ -89,7 +89,7 @@ class Asks:
             self._post(("ask", ask))
         return ask.future
 
-    def pause(self, attempt: Attempt, seconds: float) -> Future[int]:
+    def pause(self, attempt: AttemptPort, seconds: float) -> Future[int]:
         """See ``Port.pause``."""
         return self.ask(attempt, (), "", seconds)
 
@@ -168,7 +168,7 @@ class Asks:
             ask.until = 0.0
         self.settle()
 
-    def drop(self, attempt: Attempt) -> None:
+    def drop(self, attempt: AttemptPort) -> None:
         """Let go of an attempt that is over."""
         for ask in (*self.held, *self._uncommitted):
             if ask.attempt is attempt and not ask.future.done():

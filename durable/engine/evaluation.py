@@ -18,8 +18,8 @@ from durable.core.results import ErrorRecord, TaskResult
 from durable.core.specs import Fragment
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, SUCCEEDED
-from durable.definition.compile import MemberTasks
 from durable.definition.expressions import Linkable
+from durable.definition.member_tasks import MemberTasks
 from durable.definition.scheduling import Scheduling
 from durable.engine.map_results import Names, Results
 from durable.engine.run_view import RunView

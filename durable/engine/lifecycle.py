@@ -5,40 +5,35 @@ What may happen to a run, given its recorded status, is decided here; the drivin
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from durable.context.effects import Write
-from durable.core.divergence import compare
 from durable.core.policies import make_policy
-from durable.core.run_events import definition_changed, run_continued, run_created, run_resumed
+from durable.core.run_events import run_resumed
 from durable.core.state import RunState
-from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
+from durable.core.transitions import CANCELLED, FAILED, RUN_ENDS, SUCCEEDED, SUSPENDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
 from durable.definition.execution import default_processes, default_workers
-from durable.engine.bulk_transitions import end_as_asked, rejudge_failures, reopen_failures, take_over
-from durable.engine.drive import PATIENCE, Drive, Interruption
-from durable.engine.journal import Journal, Observer
+from durable.engine.bulk_transitions import rejudge_failures, reopen_failures
+from durable.engine.drive import PATIENCE, Drive
+from durable.engine.early_end import heed_late_end
+from durable.engine.journal import Observer
 from durable.engine.lease import leased
-from durable.engine.load import encode_definition, load, read_graph
-from durable.engine.messages import CANCEL, TERMINATE, make_message
+from durable.engine.load import load, read_graph
 from durable.engine.remote_groups import Factory
-from durable.engine.run_input import input_writes, is_input_of, writes_digest
+from durable.engine.request import Asked, Request
+from durable.engine.run_input import input_writes, is_input_of
 from durable.engine.run_view import RunView
-from durable.engine.shutdown import GRACE_SECONDS
-from durable.errors import DefinitionError, DivergenceError, DurableError, RunAlreadyDriven, RunConflict
+from durable.engine.shutdown import GRACE_SECONDS, Interruption
+from durable.engine.takeover import check_divergence, continue_run, create, follow
+from durable.errors import DefinitionError, DurableError, RunConflict
 from durable.executor import Executor, LoopExecutor
-from durable.store import Lease, Message, RunInfo, Store, refuse_pruned
-from durable.values.payloads import Payload
-
-_ENDS_AS = {CANCEL: "RunCancelled", TERMINATE: "RunSucceeded"}
-
-_FOUND = {INTERRUPTED: "stopped", SUSPENDED: "suspended"}
+from durable.store import Lease, RunInfo, Store, refuse_pruned
 
 
 class Host(msgspec.Struct):
@@ -62,27 +57,6 @@ class Host(msgspec.Struct):
     grace: float = GRACE_SECONDS
     wait: bool = False
     on_drive: Callable[[Drive], None] | None = None
-
-
-Asked: TypeAlias = dict[str, str | None]
-"""Who asked for a change, and why: ``actor`` and ``reason``."""
-
-
-class Request(msgspec.Struct):
-    """What a caller wants to run.
-
-    Attributes:
-        workflow: the workflow; start: the node to start from, or None.
-        initial: first values of the channel.
-        max_steps: attempts that the run may start, or None.
-        deadline: seconds, by the wall clock, that the run may take, or None.
-    """
-
-    workflow: Blueprint
-    start: str | None
-    initial: dict[str, Any]
-    max_steps: int | None
-    deadline: float | None = None
 
 
 class Ended(msgspec.Struct):
@@ -112,7 +86,7 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
         if info is None:
             state = RunState(run_id, lambda _event: code.graph)  # what a reader makes of the event
             drive = _drive(host, lease, state, code)
-            _create(drive.journal, code, request, writes)
+            create(drive.journal, code, request, writes)
             state.read_graph = read_graph
         else:
             _check_same(store, info, request, writes)
@@ -120,9 +94,10 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
                 return Ended()
             state = load(store, run_id, code=code)
             drive = _drive(host, lease, state, code)
-            _continue(drive.journal, lease, code, {}, accept=False)
+            continue_run(drive.journal, lease, code, {}, accept=False)
         ended = _driven(host, drive)
-    return _heed_late_end(store, ended)
+    heed_late_end(store, ended.view)
+    return ended
 
 
 def _rests(host: Host, info: RunInfo) -> bool:
@@ -151,64 +126,19 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
         drive = _drive(host, lease, state, code)
         resumed = state.status == FAILED
         if resumed:
-            _check_divergence(state, code, accept)
+            check_divergence(state, code, accept)
             drive.journal.emit(run_resumed(**asked))
             # Cancels that came too late, while the run was failing by itself: who resumes it wants it to go on.
             drive.journal.consume = [message.id for message in store.inbox(run_id) if message.kind == "cancel"]
-            _follow(drive.journal, code, accept, asked)
+            follow(drive.journal, code, accept, asked)
             if policy is None:
                 reopen_failures(drive.journal, "the run was resumed")
         else:
-            _continue(drive.journal, lease, code, asked, accept=accept)
+            continue_run(drive.journal, lease, code, asked, accept=accept)
         if policy is not None:
             _rejudge(drive, policy, asked, resumed=resumed)
         ended = _driven(host, drive)
-    return _heed_late_end(store, ended)
-
-
-def end(store: Store, run_id: str, kind: str, asked: Asked, payload: Payload | None = None) -> bool:
-    """Cancel a run, or end it with a result: record it when nobody drives it, else tell its driver.
-
-    Args:
-        store: where the run is.
-        run_id: the run.
-        kind: ``cancel`` or ``terminate``.
-        asked: who asked, and why.
-        payload: the result of a run that is terminated.
-
-    Returns:
-        False when it had ended before.
-    """
-    info = store.run(run_id)
-    if info is not None and info.status in RUN_ENDS.values():
-        return False
-    message = make_message(
-        os.urandom(8).hex(), kind, store.clock.now(), payload=payload, actor=asked["actor"], reason=asked["reason"]
-    )
-    store.send(run_id, message)
-    return _record_end(store, run_id, message)
-
-
-def _record_end(store: Store, run_id: str, message: Message) -> bool:
-    try:
-        with leased(store, run_id) as lease:
-            state = load(store, run_id)
-            if state.status in (SUCCEEDED, FAILED, CANCELLED):
-                return store.event(run_id, state.seq).type == _ENDS_AS[message.kind]
-            end_as_asked(Journal(store, lease, state, RunView(store, state)), message)
-    except RunAlreadyDriven:
-        import logging  # 3 ms, for what hardly ever happens
-
-        logging.getLogger("durable.engine").info("run %s is driven now; its driver was told to end it", run_id)
-    return True
-
-
-def _heed_late_end(store: Store, ended: Ended) -> Ended:
-    """Record an end that was asked for when the drive did not look any more and still had the lease."""
-    if ended.view is not None and ended.view.state.status in (SUSPENDED, INTERRUPTED):
-        late = [message for message in store.inbox(ended.view.run_id) if message.kind in _ENDS_AS]
-        if late:
-            _record_end(store, ended.view.run_id, late[0])
+    heed_late_end(store, ended.view)
     return ended
 
 
@@ -254,53 +184,6 @@ def _driven(host: Host, drive: Drive) -> Ended:
         if interruption.signal is not None:
             raise SystemExit(128 + interruption.signal) from None
     return Ended(drive.journal.view, drive.recorder.causes)
-
-
-def _create(journal: Journal, code: Compiled, request: Request, writes: list[Write]) -> None:
-    created = run_created(
-        encode_definition(code.definition),
-        workflow=code.definition.workflow,
-        version=code.definition.version,
-        file=code.file,
-        start=request.start,
-        input=writes_digest(writes),
-        max_steps=request.max_steps,
-        deadline=request.deadline,
-    )
-    journal.emit(created)
-    journal.emit_writes(writes, None)
-
-
-def _continue(journal: Journal, lease: Lease, code: Compiled, asked: Asked, *, accept: bool) -> None:
-    """Take an interrupted run over. Only a drive whose process died counts against its tasks."""
-    state = journal.state
-    _check_divergence(state, code, accept)
-    found = _FOUND.get(state.status) or lease.took_over or "ended without a word"
-    _follow(journal, code, accept, asked)
-    take_over(journal, run_continued(lease.owner, found, **asked), counted=lease.took_over == "died")
-
-
-def _check_divergence(state: RunState, code: Compiled, accept: bool) -> None:
-    found = compare(state, code.definition)
-    if found.before and not accept:
-        raise DivergenceError(
-            "the code differs from what the run recorded, before the frontier: " + "; ".join(found.before[:5]),
-            changes=found.before,
-            run_id=state.run_id,
-        )
-    for line in found.reported:
-        import logging  # 3 ms, for what hardly ever happens
-
-        logging.getLogger("durable.engine").info("run %s: %s", state.run_id, line)
-
-
-def _follow(journal: Journal, code: Compiled, accept: bool, asked: Asked) -> None:
-    """Record that the run follows the live definition from here on, if it differs."""
-    found = compare(journal.state, code.definition)
-    if found.any:
-        changes = found.before + found.reported
-        definition, accepted = encode_definition(code.definition), bool(found.before) and accept
-        journal.emit(definition_changed(definition, changes=changes[:50], accepted=accepted, **asked))
 
 
 def _rejudge(drive: Drive, policy: Any, asked: Asked, *, resumed: bool) -> None:

@@ -14,7 +14,7 @@ from durable.core.graph import Graph
 from durable.core.replay import fragments_of, opened, replay, restore
 from durable.core.specs import Definition, Fragment
 from durable.core.state import ReadGraph, RunState
-from durable.definition.scheduling import decode_fragment
+from durable.definition.fragments import decode_fragment
 from durable.engine.verified_log import Proof
 from durable.errors import LogCorrupt, RunNotFound
 from durable.store import Checkpoint, Store, refuse_pruned

@@ -12,78 +12,29 @@ from itertools import islice
 from threading import Lock, Thread
 from typing import Any
 
-from msgspec.structs import replace
-
-from durable.core.data_events import members_added, tasks_scheduled
 from durable.core.expansion import Batch, Expansion
-from durable.core.specs import Fragment, Window
+from durable.core.specs import Window
 from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
 from durable.definition.item_windows import (
-    Part,
     by_reference,
     encode_items,
     inline,
     key_of,
-    refuse_twice,
     windows,
 )
 from durable.definition.maps import checked_items
-from durable.definition.scheduling import encode_fragment, split
 from durable.engine.journal import Journal
-from durable.engine.run_view import RunView
-from durable.errors import DefinitionError, DivergenceError, UpstreamUnavailable
-from durable.values.payloads import Payload, decode, encode
+from durable.engine.map_sources import distinct, member_windows, missing_items, unrecorded, with_expected
+from durable.engine.scheduled_events import emit_window
+from durable.errors import DivergenceError, UpstreamUnavailable
+from durable.values.payloads import decode, encode
 
 _KEPT = 4
 """Windows whose items are kept at hand: members start in order, so that few are enough."""
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 _GIVEN = object()
-
-
-def emit_window(journal: Journal, name: str, window: Window, *, cut: bool = False) -> None:
-    """Record members of a map.
-
-    Args:
-        journal: of the run.
-        name: the map's id.
-        window: the items that they are made of.
-        cut: whether it is the last one although there may be more items.
-    """
-    added = members_added(
-        Payload(*window.items) if window.items is not None else None,
-        count=window.count,
-        keys=window.keys,
-        digest=window.digest,
-        last=window.last,
-        expected=window.expected,
-        cut=cut,
-        sources=window.sources,
-    )
-    journal.emit(added, name)
-
-
-def close_map(journal: Journal, group: int) -> None:
-    """Let a map have no more members: its time is over, until a resume gives it more."""
-    state = journal.state
-    if not state.graph.expansions.by_group[group].complete:
-        emit_window(journal, state.graph.ids[group], Window(0, last=True), cut=True)
-
-
-def emit_fragment(journal: Journal, name: str, number: int, fragment: Fragment) -> None:
-    """Record what an attempt or a policy has scheduled, with the members of its maps.
-
-    Args:
-        journal: of the run.
-        name: the scheduler; number: its attempt.
-        fragment: what it scheduled.
-    """
-    fragment, found = split(fragment)
-    journal.emit(tasks_scheduled(encode_fragment(fragment), count=len(fragment.tasks)), name, number)
-    for group, several in found.items():
-        for window in several:
-            emit_window(journal, group, window)
 
 
 class Items:
@@ -182,17 +133,17 @@ class Items:
         live = self._code.mapped_task(graph, group).group
         if spec.source:
             self._at_hand.add(group)
-            return _expecting(self._from_result(group, spec.source, expansion), lambda: self._results(group))
+            return with_expected(self._from_result(group, spec.source, expansion), lambda: self._results(group))
         if live is None:
-            return _missing(expansion)
+            return missing_items(expansion)
         if live.at_hand:
             self._at_hand.add(group)
         if live.key is not None:
-            named = _named(live.open, live.key, expansion)
+            named = unrecorded(live.open, live.key, expansion)
             found = windows(named, expansion.count, inline(expansion.name), keyed=True)
         else:
             found = self._positional(live.open, expansion)
-        return _expecting(found, lambda: live.size)
+        return with_expected(found, lambda: live.size)
 
     def _positional(self, begin: Callable[[], Iterator[Any]], expansion: Expansion) -> Iterator[Window]:
         items = begin()
@@ -239,12 +190,12 @@ class Items:
             if key is None:
                 yield from windows(islice(items, done, None), done, by_reference)
             else:
-                pairs = _distinct(
+                pairs = distinct(
                     ((key_of(key(item), at, expansion.name), item) for at, item in enumerate(items)), expansion
                 )
                 yield from windows(islice(pairs, done, None), done, by_reference, keyed=True)
             return
-        yield from _of_members(view, node, key, expansion)
+        yield from member_windows(view, node, key, expansion)
 
     def _results(self, group: int) -> int | None:
         """How many items the result has that a map goes over, once it was looked at."""
@@ -303,12 +254,6 @@ class Items:
         return [_copy(value) for value in values[batch.place : batch.place + batch.count]]
 
 
-def _expecting(found: Iterator[Window], known: Callable[[], int | None]) -> Iterator[Window]:
-    """Say with the first window how many items there are in all, if that is known."""
-    for place, window in enumerate(found):
-        yield window if place or window.last else replace(window, expected=known())
-
-
 class _Later:
     """An item that is loaded for the member that needs it."""
 
@@ -326,60 +271,3 @@ def _copy(value: Any) -> Any:
     """A value that shares nothing with the one that other members get."""
     payload = encode(value)
     return decode(payload.encoding, payload.data) if payload is not None else None
-
-
-def _named(
-    begin: Callable[[], Iterator[Any]], key: Callable[[Any], Any], expansion: Expansion
-) -> Iterator[tuple[str, Any]]:
-    """Yield the items that are not recorded yet, by name; names that were recorded may come in any order."""
-    recorded, name = expansion.count, expansion.name
-    seen = bytearray(recorded)
-    fresh: dict[str, int] = {}  # those of the window that is being read: others can be found in the expansion
-    count = recorded
-    for place, item in enumerate(begin()):
-        if count != expansion.count:
-            count = expansion.count
-            fresh.clear()
-        found = key_of(key(item), place, name)
-        before = expansion.place_named(found)
-        if before is not None and before < recorded and not seen[before]:
-            seen[before] = 1
-            continue
-        if before is not None or found in fresh:
-            raise refuse_twice(found, fresh.get(found, before if before is not None else 0), place, name)
-        fresh[found] = place
-        yield found, item
-
-
-def _distinct(pairs: Iterable[tuple[str, Any]], expansion: Expansion) -> Iterator[tuple[str, Any]]:
-    seen: dict[str, int] = {}
-    for place, (key, item) in enumerate(pairs):
-        if key in seen:
-            raise refuse_twice(key, seen[key], place, expansion.name)
-        seen[key] = place
-        yield key, item
-
-
-def _of_members(view: RunView, node: int, key: Callable[[Any], Any] | None, expansion: Expansion) -> Iterator[Window]:
-    """Windows over the values of a group's members that succeeded, by reference where each has an event."""
-    graph, outcome = view.state.graph, view.state.outcome
-    ends = (line[-1] for line in graph.members[node])
-    nested = node not in graph.expansions.by_group and any(graph.grouped[line[-1]] for line in graph.members[node])
-    make: Part = inline(expansion.name) if nested else _by_sources
-
-    def pairs() -> Iterator[tuple[str, Any]]:
-        for place, end in enumerate(filter(view.has_value, ends)):
-            name = graph.name(end) if key is None else key_of(key(view.value(end)), place, expansion.name)
-            yield name, view.value(end) if nested else outcome[end]
-
-    found = pairs() if key is None else _distinct(pairs(), expansion)
-    yield from windows(islice(found, expansion.count, None), expansion.count, make, keyed=True)
-
-
-def _by_sources(seqs: list[Any], _first: int) -> tuple[Window, int]:
-    return Window(len(seqs), sources=seqs), 0
-
-
-def _missing(expansion: Expansion) -> Iterator[Window]:
-    raise DefinitionError("the items of a scheduled map are not in the log", task_id=expansion.name)
-    yield

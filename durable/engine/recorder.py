@@ -19,12 +19,11 @@ from durable.core.task_events import (
     task_timed_out,
 )
 from durable.core.transitions import ENDED, PENDING, RUNNING
-from durable.definition.compile import Compiled
 from durable.engine.attempt import Attempt
 from durable.engine.bulk_transitions import UNFINISHED, end_run, poison
 from durable.engine.journal import Journal
-from durable.engine.map_items import close_map, emit_fragment
 from durable.engine.running_attempts import Running
+from durable.engine.scheduled_events import close_map, emit_fragment
 from durable.engine.shutdown import BrokenOff
 from durable.errors import (
     AttemptEnded,
@@ -54,19 +53,17 @@ class Recorder:
     Args:
         journal: where events go.
         running: what runs now.
-        code: the live tasks, for their retry policies.
 
     Attributes:
         causes: the original exceptions of failed tasks and groups, by node.
         stopping: why the drive stops; None while it does not.
     """
 
-    def __init__(self, journal: Journal, running: Running, code: Compiled) -> None:
+    def __init__(self, journal: Journal, running: Running) -> None:
         self.causes: dict[int, BaseException] = {}
         self.stopping: str | None = None
         self._journal = journal
         self._running = running
-        self._code = code
 
     def completed(self, attempt: Attempt) -> None:
         """Record an attempt that returned or raised; one that was given up, or comes after the end, is ignored."""
@@ -88,7 +85,7 @@ class Recorder:
         elif isinstance(error, WorkerDied):
             self._died(attempt, error)
         else:
-            self._failed(attempt.node, attempt.number, error, attempt.ended, attempt.record)
+            self._failed(attempt, error, attempt.ended, attempt.record)
         if context is not None and context.cancels is not None and not _suspends(error):
             self.cancel(attempt)
 
@@ -103,7 +100,7 @@ class Recorder:
             return
         late = self._late_jump(effects)
         if late is not None:
-            self._failed(attempt.node, attempt.number, late, attempt.ended)
+            self._failed(attempt, late, attempt.ended)
             return
         self._emit_effects(effects, attempt)
         if effects.again:
@@ -213,7 +210,7 @@ class Recorder:
             run_id=self._journal.state.run_id,
             task_id=attempt.task.task_id,
         )
-        self._failed(attempt.node, attempt.number, error, self._journal.now())
+        self._failed(attempt, error, self._journal.now())
 
     def _group_timed_out(self, group: int) -> None:
         state = self._journal.state
@@ -231,29 +228,24 @@ class Recorder:
             )
             self._out_of_time(node, error, "its group timed out")
 
-    def _failed(
-        self, node: int, number: int, error: BaseException, time: int, record: ErrorRecord | None = None
-    ) -> None:
+    def _failed(self, attempt: Attempt, error: BaseException, time: int, record: ErrorRecord | None = None) -> None:
         """Record a failed or timed-out attempt: for good, or with another one to follow."""
-        name = self._journal.state.graph.ids[node]
         record = record or record_error(error)
         details, line, timed_out = encode_error(record), record.line, isinstance(error, TaskTimedOut)
-        due = self._next_attempt(node, error)
+        due = self._next_attempt(attempt, error)
         if due is not None:
             cause = "timed_out" if timed_out else "failed"
             draft = task_retry_scheduled(details, error=line, due=due, cause=cause)
         else:
             draft = task_timed_out(details, error=line) if timed_out else task_failed(details, error=line)
             if len(self.causes) < _CAUSES:
-                self.causes[node] = error
-        self._journal.emit(draft, name, number, time)
+                self.causes[attempt.node] = error
+        self._journal.emit(draft, attempt.task.task_id, attempt.number, time)
 
-    def _next_attempt(self, node: int, error: BaseException) -> int | None:
+    def _next_attempt(self, attempt: Attempt, error: BaseException) -> int | None:
         """When the task is tried again, microseconds since 1970; None when it is not."""
-        task = self._code.task_of(self._journal.state.graph, node)
-        retry = task.retry if task is not None else None
-        spent = self._journal.state.spent.get(node, 0) + 1
-        if retry is None or spent >= retry.max_attempts or isinstance(error, _FINAL) or not retry.retries(error):
+        retry, spent = attempt.retry, self._journal.state.spent.get(attempt.node, 0) + 1
+        if retry is None or isinstance(error, _FINAL) or not retry.follows(spent, error):
             return None
         from random import random  # 1 ms, for those who fail
 

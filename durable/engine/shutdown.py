@@ -24,6 +24,14 @@ class BrokenOff(BaseException):
     """Raised inside a body on the main thread when the grace period is over. Never leaves the drive."""
 
 
+class Interruption(Exception):
+    """The drive stopped gracefully. ``signal`` is the signal's number, or None."""
+
+    def __init__(self, reason: str, signal: int | None) -> None:
+        super().__init__(reason)
+        self.signal = signal
+
+
 class StopSignals:
     """A context manager that turns signals into a request to stop; does nothing off the main thread.
 

@@ -14,8 +14,8 @@ from durable.definition.compile import Compiled
 from durable.engine.bulk_transitions import UNFINISHED, close_nodes, encode_refusal, reopen_member
 from durable.engine.evaluation import Refusal, Verdict, judge
 from durable.engine.journal import Journal
-from durable.engine.map_items import emit_fragment
 from durable.engine.running_attempts import Running
+from durable.engine.scheduled_events import emit_fragment
 from durable.values.failures import record_error
 
 

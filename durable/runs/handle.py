@@ -13,6 +13,7 @@ from durable.core.state import RunState
 from durable.core.transitions import RUN_ENDS, SUCCEEDED
 from durable.definition.blueprint import Blueprint
 from durable.engine import lifecycle
+from durable.engine.early_end import end_early
 from durable.engine.journal import Observer
 from durable.engine.load import load
 from durable.engine.map_results import MapValues, Results
@@ -218,7 +219,7 @@ class Run:
         Returns:
             False when the run has already ended.
         """
-        return lifecycle.end(self.store, self.run_id, CANCEL, {"actor": actor, "reason": reason})
+        return end_early(self.store, self.run_id, CANCEL, {"actor": actor, "reason": reason})
 
     def terminate(self, result: Any = None, reason: str | None = None, actor: str | None = None) -> bool:
         """End the run with success and this result: at once when nobody drives it, else as soon as its driver looks.
@@ -227,7 +228,7 @@ class Run:
             False when the run has already ended.
         """
         asked = {"actor": actor, "reason": reason}
-        return lifecycle.end(self.store, self.run_id, TERMINATE, asked, encode(result))
+        return end_early(self.store, self.run_id, TERMINATE, asked, encode(result))
 
     def signal(
         self,

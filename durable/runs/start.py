@@ -15,6 +15,7 @@ from durable.definition.blueprint import Blueprint
 from durable.definition.checks import check_seconds
 from durable.engine import lifecycle
 from durable.engine.journal import Observer
+from durable.engine.request import Request
 from durable.engine.shutdown import GRACE_SECONDS
 from durable.errors import DefinitionError, RunNotFound
 from durable.runs.handle import Run
@@ -49,7 +50,7 @@ def start_run(
     for key in initial or ():
         check_key("channel", key)
     check_seconds("deadline", deadline, workflow.name)
-    request = lifecycle.Request(workflow, start, dict(initial or {}), max_steps, deadline)
+    request = Request(workflow, start, dict(initial or {}), max_steps, deadline)
     opened, owned = opened_store(store)
     run = Run(opened, run_id or _new_id(workflow.name, opened), owned=owned)
     run.workflow = workflow

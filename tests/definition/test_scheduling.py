@@ -21,7 +21,8 @@ from durable import (
 )
 from durable.core.graph import Definition, Graph
 from durable.core.specs import Fragment, TaskSpec
-from durable.definition.scheduling import Scheduling, decode_fragment, encode_fragment, scheduled_policy, scheduled_task
+from durable.definition.fragments import decode_fragment, encode_fragment, scheduled_policy, scheduled_task
+from durable.definition.scheduling import Scheduling
 from durable.values.payloads import decode
 
 
