@@ -25,7 +25,7 @@ Begun: TypeAlias = tuple[int, int, dict[str, Write]]
 """Where an iteration began: channel writes, scheduled parts, and the metadata's changes so far."""
 
 
-class Carried(msgspec.Struct, omit_defaults=True):
+class RecordedEffects(msgspec.Struct, omit_defaults=True):
     """What one iteration staged.
 
     Attributes:
@@ -43,7 +43,7 @@ class Carried(msgspec.Struct, omit_defaults=True):
     goto: bool = False
 
 
-class Carry:
+class CursorEffects:
     """What the iterations of one attempt stage.
 
     Args:
@@ -59,10 +59,10 @@ class Carry:
         self._context = context
         self._begun: list[dict[str, Write]] = []
         self._after = (Effects(), False)
-        self._pending: list[tuple[int, str, Carried]] = []
+        self._pending: list[tuple[int, str, RecordedEffects]] = []
         for seq in seqs:
             event = context.view.event(seq)
-            carried = msgspec.json.decode(decode_raw(event.encoding, event.payload)[1], type=Carried)
+            carried = msgspec.json.decode(decode_raw(event.encoding, event.payload)[1], type=RecordedEffects)
             self._pending.append((seq, event.fields["mark"], carried))
             if carried.fragment is not None:
                 context.schedule().reserve(carried.fragment.ids)
@@ -84,7 +84,7 @@ class Carry:
         """Return what the iteration has staged, encoded; None for nothing."""
         context, (writes, parts, base) = self._context, begun
         staged = self.open[writes:]
-        carried = Carried([write for _, write in staged], [place for place, _ in staged])
+        carried = RecordedEffects([write for _, write in staged], [place for place, _ in staged])
         carried.writes += self._changed_metadata(base)
         del self.open[writes:]
         if context.scheduling is not None:
@@ -93,7 +93,7 @@ class Carry:
         if after != self._after:
             self._after = after
             carried.effects, carried.goto = after
-        if carried == Carried():
+        if carried == RecordedEffects():
             return None
         return encode_raw(msgspec.json.encode(carried), "json")
 
@@ -123,7 +123,7 @@ class Carry:
             if after != (Effects(), False):
                 context.restore(None, *after)
 
-    def _apply(self, parts: Sequence[Carried], but: Container[str] = ()) -> None:
+    def _apply(self, parts: Sequence[RecordedEffects], but: Container[str] = ()) -> None:
         """Stage again what iterations have staged, the channel's part in the order in which that was."""
         context = self._context
         placed = [pair for part in parts for pair in zip(part.places, part.writes, strict=False)]

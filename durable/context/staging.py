@@ -15,7 +15,7 @@ from durable.context.metadata import Metadata
 from durable.errors import AttemptEnded, CycleLimitExceeded, DefinitionError
 
 if TYPE_CHECKING:
-    from durable.context.cursor_effects import Carry
+    from durable.context.cursor_effects import CursorEffects
     from durable.context.port import Port, View
     from durable.core.specs import Fragment
     from durable.definition.scheduling import Scheduling
@@ -52,11 +52,11 @@ class Staging:
         self._goto = False
         self._effects = Effects()
         self.prompts: list[Prompt] = []
-        self._carry: Carry | None = None
+        self._cursor_effects: CursorEffects | None = None
         if attempt.carried:
-            from durable.context.cursor_effects import Carry
+            from durable.context.cursor_effects import CursorEffects
 
-            self._carry = Carry(self, attempt.carried)
+            self._cursor_effects = CursorEffects(self, attempt.carried)
 
     @property
     def metadata(self) -> Metadata:
@@ -91,8 +91,8 @@ class Staging:
 
     def effects(self) -> Effects:
         """Return everything the attempt wants to have committed with its result."""
-        if self._carry is not None:
-            self._carry.restore_rest()
+        if self._cursor_effects is not None:
+            self._cursor_effects.restore_rest()
         found = self._effects
         found.writes = self.staged + self.metadata_writes()
         if self.scheduling is not None:
@@ -108,19 +108,19 @@ class Staging:
         return found
 
     @property
-    def carry(self) -> Carry:
+    def cursor_effects(self) -> CursorEffects:
         """What iterations of tracked loops stage."""
-        if self._carry is None:
-            from durable.context.cursor_effects import Carry
+        if self._cursor_effects is None:
+            from durable.context.cursor_effects import CursorEffects
 
-            self._carry = Carry(self)
-        return self._carry
+            self._cursor_effects = CursorEffects(self)
+        return self._cursor_effects
 
     def stage(self, write: Write) -> None:
         """Take a change of the channel in."""
         self.staged.append(write)
-        if self._carry is not None:
-            self._carry.open.append((len(self.staged), write))
+        if self._cursor_effects is not None:
+            self._cursor_effects.open.append((len(self.staged), write))
 
     def metadata_writes(self) -> list[Write]:
         """What the attempt has changed of the metadata."""

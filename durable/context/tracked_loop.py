@@ -36,7 +36,7 @@ class Tracked(Generic[T]):
         self._name = getattr(key, "__name__", "") if key is not None else ""
         self._path, self._mark = context.numbering.next(LOOP, self._name)
         self._outer = context.numbering.present
-        self._carry = context.carry
+        self._cursor_effects = context.cursor_effects
         self._begun: Begun = (0, 0, {})
         self._position = self._mark.position if self._mark is not None else 0
 
@@ -78,21 +78,21 @@ class Tracked(Generic[T]):
         self._context.check()
         self._context.numbering.begin_loop(self._path)
         self._context.numbering.enter(f"{self._path}/")
-        self._begun = self._carry.begin()
+        self._begun = self._cursor_effects.begin()
 
     def _leave(self, item: T) -> Draft:
         self._position += 1
         recorded = find(self._context.numbering.recorded, self._path)
         if recorded is not None:
             recorded.inner = {}  # calls of the item that has just been finished; those of the next one are new
-        payload = self._carry.part(self._begun)
+        payload = self._cursor_effects.part(self._begun)
         key = self._identity(item)
         return cursor_moved(payload, mark=self._path, name=self._name, position=self._position, key=key)
 
     def _remaining(self) -> Iterator[T]:
         items = iter(self._items)
         if self._mark is not None and self._position:
-            self._carry.restore(self._path, self._mark.seq)
+            self._cursor_effects.restore(self._path, self._mark.seq)
             fields = self._context.view.event(self._mark.seq).fields
             self._skip(items, fields.get("key"))
         return items

@@ -42,26 +42,26 @@ def decide(frontier: Frontier, now: int) -> Decision:
 
 
 def _starts(frontier: Frontier, now: int) -> Decision:
-    lanes = frontier.lanes
+    slots = frontier.slots
     allowed = None if frontier.max_steps is None else frontier.max_steps - frontier.state.steps
-    start = lanes.starts(now, allowed)
-    wake = lanes.wake() if lanes.timed else None
+    start = slots.starts(now, allowed)
+    wake = slots.wake() if slots.timed else None
     if frontier.timers.heap:
         wake = _earliest(wake, frontier.timers.next())
     expand = hungry(frontier) if frontier.failed else []
-    if start or lanes.live or expand:
+    if start or slots.live or expand:
         return Decision(start=start, expand=expand, wake=wake)
-    if lanes.queues or lanes.suspects:
+    if slots.queues or slots.suspects:
         paced = wake is not None and (allowed is None or allowed > 0)
         return Decision(wake=wake, out_of_steps=not paced)
-    if lanes.delayed:
+    if slots.delayed:
         return Decision(wake=wake)
     return Decision(wake=wake, over=not frontier.asleep, suspended=bool(frontier.asleep))
 
 
 def hungry(frontier: Frontier) -> list[int]:
     """Maps whose members have almost all been started, and that may have more."""
-    expansions, nodes, queues = frontier.graph.expansions.by_group, frontier.state.nodes, frontier.lanes.queues
+    expansions, nodes, queues = frontier.graph.expansions.by_group, frontier.state.nodes, frontier.slots.queues
     return [
         group
         for group in frontier.failed

@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from durable.core.expansion import Expansion
-from durable.core.slots import STARTABLE, Lanes
+from durable.core.slots import STARTABLE, Slots
 from durable.core.timers import Timers
 from durable.core.transitions import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED, SUSPENDED, TIMED_OUT
 
@@ -32,8 +32,8 @@ def derive(frontier: Frontier) -> None:
     frontier.failed = dict.fromkeys(graph.expansions.by_group, 0)
     for group, expansion in graph.expansions.by_group.items():
         frontier.unsettled[group] += not expansion.complete
-    before, frontier.lanes = frontier.lanes, Lanes(state, *frontier.limits)
-    frontier.lanes.keep_pace(before)
+    before, frontier.slots = frontier.slots, Slots(state, *frontier.limits)
+    frontier.slots.keep_pace(before)
     frontier.to_judge = {}
     frontier.to_open = []
     frontier.to_skip = []
@@ -51,8 +51,8 @@ def derive(frontier: Frontier) -> None:
     # An outer group before those in it: of a race, one that has its winner must not get a second one.
     ripe = [group for group in frontier.unsettled if state.nodes[group] == RUNNING and frontier.ripe(group)]
     frontier.to_judge = dict.fromkeys(sorted(ripe, key=graph.depth))
-    if before.alone in frontier.lanes.live:
-        frontier.lanes.alone = before.alone
+    if before.alone in frontier.slots.live:
+        frontier.slots.alone = before.alone
 
 
 def _place(frontier: Frontier, node: int, status: int) -> None:
@@ -62,7 +62,7 @@ def _place(frontier: Frontier, node: int, status: int) -> None:
     elif status in _WITHOUT:
         frontier.ended_without(node, offer=False)
     elif status == RUNNING and not frontier.graph.grouped[node]:
-        frontier.lanes.went_live(node)
+        frontier.slots.went_live(node)
     if frontier.graph.grouped[node] and status not in (PENDING, SKIPPED) and node not in frontier.failed:
         for line in frontier.graph.members[node]:
             frontier.waiting[line[0]] -= 1

@@ -63,7 +63,7 @@ def members_added(state: RunState, event: Event) -> int:
 
 
 def definition_changed(state: RunState, event: Event) -> None:
-    """Carry every node's record over by id; what the new definition lacks becomes an orphan."""
+    """CursorEffects every node's record over by id; what the new definition lacks becomes an orphan."""
     old = copy(state)
     graph = state.read_graph(event)
     assert isinstance(graph, Graph)

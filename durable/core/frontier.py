@@ -21,7 +21,7 @@ from typing import Any
 from durable.core.derive_frontier import derive, offer_members
 from durable.core.events import Event
 from durable.core.graph import Graph
-from durable.core.slots import STARTABLE, Lanes
+from durable.core.slots import STARTABLE, Slots
 from durable.core.state import RunState
 from durable.core.timers import Timers
 from durable.core.transitions import (
@@ -74,7 +74,7 @@ class Frontier:
         self.state = state
         self.max_steps = max_steps
         self.limits = (default_limit, processes)
-        self.lanes = Lanes(state, *self.limits)
+        self.slots = Slots(state, *self.limits)
         self.timers = Timers(state)
         self.asleep: set[int] = set()
         derive(self)
@@ -93,18 +93,18 @@ class Frontier:
             self.timers.began(node, event.fields["mark"])
 
     def _started(self, node: int) -> None:
-        self.lanes.went_live(node)
+        self.slots.went_live(node)
         if self.asleep:
             self.asleep.discard(node)
         if self.state.deadlines or self.state.marks:
             self.timers.started(node)
 
     def _succeeded(self, node: int) -> None:
-        self.lanes.left(node)
+        self.slots.left(node)
         self.resolve(node, taken=True)
 
     def _lost(self, node: int) -> None:
-        self.lanes.left(node)
+        self.slots.left(node)
         self.asleep.discard(node)
         self.ended_without(node)
 
@@ -119,11 +119,11 @@ class Frontier:
             self._block(node)
 
     def _again(self, node: int) -> None:
-        self.lanes.left(node)
+        self.slots.left(node)
         self.offer(node)
 
     def _slept(self, node: int) -> None:
-        self.lanes.left(node)
+        self.slots.left(node)
         self.asleep.add(node)
         self.offer(node)
 
@@ -141,7 +141,7 @@ class Frontier:
         for node in range(begin, begin + count):
             if graph.grouped[node]:
                 self.unsettled[node] = len(graph.members[node])
-                self.lanes.add_group(node)
+                self.slots.add_group(node)
             if node in graph.expansions.by_group:
                 self.unsettled[node] = 1  # that there may be more counts like a member
                 self.failed[node] = 0
@@ -194,9 +194,9 @@ class Frontier:
         elif self.graph.grouped[node]:
             self.to_open.append(node)
         elif status == WAITING:
-            self.lanes.delay(node)
+            self.slots.delay(node)
         else:
-            self.lanes.enqueue(node)
+            self.slots.enqueue(node)
 
     def _open(self, group: int) -> None:
         if group in self.failed:

@@ -18,10 +18,10 @@ from durable.core.topology import Topology
 from durable.errors import DefinitionError
 
 ROOT = -1
-"""The lane of tasks outside of groups, which run one after another."""
+"""The pool of tasks outside of groups, which run one after another."""
 
 COROUTINES = -2
-"""The lane of coroutines outside of groups, which do not stand in each other's way."""
+"""The pool of coroutines outside of groups, which do not stand in each other's way."""
 
 __all__ = ["COROUTINES", "ROOT", "Definition", "Fragment", "Graph", "GroupSpec", "TaskSpec"]
 
@@ -44,7 +44,7 @@ class Graph(Topology):
         short: short ids of scheduled nodes; recipes: how scheduled tasks are made; map_recipes: how
             those of scheduled maps are; policies: of scheduled groups,
             where a description does not suffice.
-        lane: where a node competes for room: its group, or outside of groups ROOT or COROUTINES.
+        pool: where a node competes for room: its group, or outside of groups ROOT or COROUTINES.
         deadlines: seconds that a task has from its first start, for those that have a deadline.
         fragments: what was scheduled, as ``(scheduler, fragment)``.
         expansions: the members of maps.
@@ -74,7 +74,7 @@ class Graph(Topology):
         self.recipes: dict[int, tuple[Fragment, Recipe]] = {}
         self.map_recipes: dict[int, tuple[Fragment, Recipe]] = {}
         self.policies: dict[int, Stored] = {}
-        self.lane = array("i")
+        self.pool = array("i")
         self.deadlines: dict[int, float] = {}
         self.fragments: list[tuple[str, Fragment]] = []
         self.jumps: set[tuple[str, str]] = set()
@@ -103,7 +103,7 @@ class Graph(Topology):
         self.grouped += bytes(count)
         self.needs += array("i", bytes(4 * count))
         self.end_of += array("i", range(begin, begin + count))
-        for column in (self.parent, self.lane):
+        for column in (self.parent, self.pool):
             column += array("i", [group]) * count
         self.specs += [spec.task] * count
         if spec.task.deadline is not None:
@@ -210,10 +210,10 @@ class Graph(Topology):
         self.deadlines |= {node: spec.deadline for node, spec in enumerate(tasks, begin) if spec.deadline is not None}
         for number, group in enumerate(groups, begin + len(tasks)):
             self._add_group(number, group)
-        self.lane += self.parent[begin:]
+        self.pool += self.parent[begin:]
         for node, spec in enumerate(tasks, begin):
             if spec.coroutine and self.parent[node] < 0:
-                self.lane[node] = COROUTINES
+                self.pool[node] = COROUTINES
         self._add_edges(edges)
         refuse_cycles(self, begin)
 

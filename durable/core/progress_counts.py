@@ -1,4 +1,4 @@
-"""Gauge: how far a run is, how fast it goes lately and what is slow, counted over the columns of its state.
+"""ProgressCounter: how far a run is, how fast it goes lately and what is slow, counted over the columns of its state.
 
 Everything is counted at the moment when somebody asks, so that a drive does nothing for it. It reads no clock, and
 of the log only the errors that it shows, through a function that it is given.
@@ -68,7 +68,7 @@ def to_come(state: RunState, nodes: bytes, group: int | None = None) -> int | No
     return found
 
 
-class Gauge:
+class ProgressCounter:
     """Measures one run, as often as somebody asks; it keeps what makes the next time cheap.
 
     Args:

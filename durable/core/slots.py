@@ -1,8 +1,8 @@
-"""Lanes: which of the tasks that may start do start, and when.
+"""Slots: which of the tasks that may start do start, and when.
 
-A lane is a group, or everything outside of groups; it has a limit. Tasks that back off wait for their
+A pool is a group, or everything outside of groups; it has a limit. Tasks that back off wait for their
 time, and the last try of a task that was interrupted runs alone, so that one which kills its process
-does not use up the attempts of its innocent siblings. Lanes do not know why a task may start.
+does not use up the attempts of its innocent siblings. Slots do not know why a task may start.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from durable.core.transitions import INTERRUPTED, PENDING, SUSPENDED, WAITING
 UNLIMITED = 1 << 30
 
 _CATCH_UP = 50_000
-"""Microseconds of starts that a paced lane catches up with after the driver was busy."""
+"""Microseconds of starts that a paced pool catches up with after the driver was busy."""
 
 STARTABLE = frozenset({PENDING, INTERRUPTED, WAITING, SUSPENDED})
 """Statuses from which a task starts."""
 
 
-class Lanes:
+class Slots:
     """The tasks that may start, wait or run.
 
     Args:
@@ -34,9 +34,9 @@ class Lanes:
         processes: the same for a group of worker processes; None for ``default_limit``.
 
     Attributes:
-        queues: tasks that may start, by lane.
-        live: tasks that run; busy: how many of them, by lane.
-        chunks: of how many tasks those are that are handed over together, by lane.
+        queues: tasks that may start, by pool.
+        live: tasks that run; busy: how many of them, by pool.
+        chunks: of how many tasks those are that are handed over together, by pool.
         delayed: ``(due, task)`` of tasks that back off, a heap.
         suspects: tasks whose next try is to run alone; alone: the one that does.
     """
@@ -59,13 +59,13 @@ class Lanes:
         self.suspects: deque[int] = deque()
         self.alone: int | None = None
 
-    def keep_pace(self, before: Lanes) -> None:
-        """Go on at the pace of the lanes that these take the place of: what is opened again starts no sooner."""
+    def keep_pace(self, before: Slots) -> None:
+        """Go on at the pace of the pools that these take the place of: what is opened again starts no sooner."""
         if before._graph is self._graph:
             self._rates.update(before._rates)
 
     def add_group(self, group: int) -> None:
-        """Make the lane of a group."""
+        """Make the pool of a group."""
         spec = self._graph.group(group)
         self._limits[group] = _limit(spec, self._default_limit, self._processes) * spec.chunk
         if spec.chunk > 1:
@@ -74,11 +74,11 @@ class Lanes:
             self._rates[group] = Pace(spec.rate)
 
     def enqueue(self, node: int) -> None:
-        """Let a task start as soon as its lane has room."""
-        lane = self._graph.lane[node]
-        queue = self.queues.get(lane)
+        """Let a task start as soon as its pool has room."""
+        pool = self._graph.pool[node]
+        queue = self.queues.get(pool)
         if queue is None:
-            self.queues[lane] = deque((node,))
+            self.queues[pool] = deque((node,))
         else:
             queue.append(node)
 
@@ -88,16 +88,16 @@ class Lanes:
 
     def went_live(self, node: int) -> None:
         """Take note that a task was started."""
-        lane = self._graph.lane[node]
+        pool = self._graph.pool[node]
         self.live.add(node)
-        self.busy[lane] = self.busy.get(lane, 0) + 1
+        self.busy[pool] = self.busy.get(pool, 0) + 1
 
     def left(self, node: int) -> None:
         """Take note that a task, if it was running, does not run any more."""
         live = self.live
         if node in live:
             live.remove(node)
-            self.busy[self._graph.lane[node]] -= 1
+            self.busy[self._graph.pool[node]] -= 1
             if node == self.alone:
                 self.alone = None
 
@@ -113,8 +113,8 @@ class Lanes:
         start: list[int] = []
         if self.alone is None:
             if self.queues:
-                for lane in list(self.queues):
-                    self._fill(lane, start, now)
+                for pool in list(self.queues):
+                    self._fill(pool, start, now)
             if self.suspects and not start and not self.live:
                 self._start_suspect(start)
         if allowed is not None and len(start) > allowed:
@@ -123,7 +123,7 @@ class Lanes:
 
     def wake(self) -> int | None:
         """When the next back-off is over, or a paced task may start, microseconds since 1970; None for never."""
-        found = [pace.free for lane, pace in self._rates.items() if lane in self.queues and self._room(lane)]
+        found = [pace.free for pool, pace in self._rates.items() if pool in self.queues and self._room(pool)]
         while self.delayed:
             when, node = self.delayed[0]
             if self._backs_off(when, node):
@@ -137,8 +137,8 @@ class Lanes:
         """Whether time may let something start."""
         return bool(self.delayed or self._rates)
 
-    def _room(self, lane: int) -> int:
-        return self._limits[lane] - self.busy.get(lane, 0)
+    def _room(self, pool: int) -> int:
+        return self._limits[pool] - self.busy.get(pool, 0)
 
     def _awake(self, now: int) -> None:
         while self.delayed and self.delayed[0][0] <= now:
@@ -150,13 +150,13 @@ class Lanes:
         """Whether an entry of ``delayed`` still holds."""
         return self._state.nodes[node] == WAITING and self._state.due.get(node) == when
 
-    def _fill(self, lane: int, start: list[int], now: int) -> None:
-        queue, state = self.queues[lane], self._state
-        free = self._limits[lane] - self.busy.get(lane, 0)
-        if lane in self._rates:
-            free = self._rates[lane].allow(min(free, len(queue)), now)
-        elif lane in self.chunks and free < len(queue):
-            free -= free % self.chunks[lane]  # a chunk is handed over whole
+    def _fill(self, pool: int, start: list[int], now: int) -> None:
+        queue, state = self.queues[pool], self._state
+        free = self._limits[pool] - self.busy.get(pool, 0)
+        if pool in self._rates:
+            free = self._rates[pool].allow(min(free, len(queue)), now)
+        elif pool in self.chunks and free < len(queue):
+            free -= free % self.chunks[pool]  # a chunk is handed over whole
         nodes, interrupted = state.nodes, state.interrupted
         while queue and free > 0:
             node = queue.popleft()
@@ -168,7 +168,7 @@ class Lanes:
             start.append(node)
             free -= 1
         if not queue:
-            del self.queues[lane]
+            del self.queues[pool]
 
     def _suspect(self, node: int) -> bool:
         """Whether this is the last try of a task that was interrupted."""
@@ -188,7 +188,7 @@ class Lanes:
         for node in reversed(start[allowed:]):
             if node == self.alone:
                 self.alone = None
-            self.queues.setdefault(self._graph.lane[node], deque()).appendleft(node)
+            self.queues.setdefault(self._graph.pool[node], deque()).appendleft(node)
         del start[allowed:]
 
 

@@ -93,7 +93,7 @@ class MapGroup(ParallelGroup):
         return len(self.items) if isinstance(self.items, Sized) else None
 
     @property
-    def at_hand(self) -> bool:
+    def in_memory(self) -> bool:
         """Whether the items are in memory already, so that reading them keeps nobody waiting."""
         return isinstance(self.items, (list, tuple, range))
 

@@ -12,7 +12,7 @@ from durable.context.current import CURRENT
 from durable.context.effects import Effects
 from durable.engine.arguments import arguments_of
 from durable.engine.attempt_port import AttemptPort, is_unawaited
-from durable.engine.shutdown import BrokenOff
+from durable.engine.shutdown import Aborted
 from durable.errors import DefinitionError, PayloadError
 from durable.values.payloads import Payload, encode
 
@@ -59,7 +59,7 @@ class Attempt(AttemptPort):
             self._refuse_unawaited()
             self._keep(value)
         except BaseException as error:
-            self._failed(BrokenOff() if _cancelled_from_outside(error) else error)
+            self._failed(Aborted() if _cancelled_from_outside(error) else error)
         finally:
             CURRENT.reset(token)
         self._finish()
@@ -94,7 +94,7 @@ class Attempt(AttemptPort):
         self._finish()
 
     def _finish(self) -> None:
-        self.ended = self.asks.now()
+        self.ended = self.durable_calls.now()
         if self.post is not None:
             self.post(self)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from durable.core.events import Draft
-    from durable.engine.durable_calls import Asks
+    from durable.engine.durable_calls import DurableCalls
 
 _MANY = 64
 """Durable calls of a coroutine body that are kept before those that were awaited are dropped."""
@@ -40,7 +40,7 @@ class AttemptPort:
         task: the live task.
         code: what the task's parameters are resolved with.
         view: the run's committed data.
-        asks: takes what the body wants to have recorded.
+        durable_calls: takes what the body wants to have recorded.
         member: what a member of a map needs besides.
 
     Attributes:
@@ -73,7 +73,7 @@ class AttemptPort:
         task: Task[Any],
         code: Compiled,
         view: RunView,
-        asks: Asks,
+        durable_calls: DurableCalls,
         member: Member | None = None,
     ) -> None:
         self.node = node
@@ -81,7 +81,7 @@ class AttemptPort:
         self.task = task
         self.code = code
         self.view = view
-        self.asks = asks
+        self.durable_calls = durable_calls
         if member is not None:
             self.member = member
         state = view.state
@@ -118,20 +118,20 @@ class AttemptPort:
 
     def now(self) -> int:
         """Return microseconds since 1970."""
-        return self.asks.now()
+        return self.durable_calls.now()
 
     def ask(self, drafts: Sequence[Draft], mark: str | None = None, patience: float = 0.0) -> Future[int]:
         """See ``Port.ask``."""
-        return self.asks.ask(self, drafts, mark, patience)
+        return self.durable_calls.ask(self, drafts, mark, patience)
 
     def pause(self, seconds: float) -> Future[int]:
         """See ``Port.pause``."""
-        return self.asks.pause(self, seconds)
+        return self.durable_calls.pause(self, seconds)
 
     def wait(self, future: Future[int]) -> int:
         """See ``Port.wait``."""
         if self.post is None:
-            self.asks.pump(future)
+            self.durable_calls.pump(future)
         return future.result()
 
     def made(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> None:
@@ -148,11 +148,11 @@ class AttemptPort:
         finally:
             self.working -= 1
             if not self.working and self.waits:
-                self.asks.look_again()
+                self.durable_calls.look_again()
 
     def run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """See ``Port.run_coroutine``."""
-        return self.asks.run_coroutine(coroutine)
+        return self.durable_calls.run_coroutine(coroutine)
 
     def own(self, item: Any) -> str | None:
         """The id of a task or group of the workflow itself; None for anything else."""

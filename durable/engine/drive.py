@@ -22,18 +22,18 @@ from durable.definition.compile import Compiled
 from durable.definition.open_block import close_blocks, reopen_blocks
 from durable.engine.attempt import Attempt
 from durable.engine.bulk_transitions import end_as_asked
-from durable.engine.durable_calls import Asks
+from durable.engine.durable_calls import DurableCalls
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
 from durable.engine.journal import Journal, Observer
-from durable.engine.map_items import Items
+from durable.engine.map_items import MapItems
 from durable.engine.messages import CANCEL, TERMINATE
 from durable.engine.recorder import Recorder
-from durable.engine.remote_groups import Elsewhere, Factory
+from durable.engine.remote_groups import Factory, RemoteGroups
 from durable.engine.run_end import finish, suspend
 from durable.engine.run_view import RunView
-from durable.engine.running_attempts import Running
-from durable.engine.shutdown import BrokenOff, Interruption, StopSignals
+from durable.engine.running_attempts import RunningAttempts
+from durable.engine.shutdown import Aborted, Interruption, StopSignals
 from durable.engine.starter import Starter
 from durable.engine.verdicts import Verdicts
 from durable.executor import Executor, LoopExecutor
@@ -60,8 +60,9 @@ class Drive:
         lease: the right to append.
         state: the folded state.
         code: the live workflow.
-        executor: makes the executor for bodies that run off the driver; loop: that for coroutines; elsewhere: that
-            for bodies in other processes, of what makes somebody else's executor, or of None for our own.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines;
+            remote_executor: that for bodies in other processes, of what makes somebody else's executor, or of None
+            for our own.
         observers: told after each commit.
         default_limit: tasks of a group that run at once when it does not say; processes: those of one whose bodies
             run in worker processes.
@@ -80,7 +81,7 @@ class Drive:
         code: Compiled,
         executor: Callable[[], Executor],
         loop: Callable[[], LoopExecutor],
-        elsewhere: Callable[[Factory | None], Executor],
+        remote_executor: Callable[[Factory | None], Executor],
         observers: Iterable[Observer] = (),
         default_limit: int = 4,
         processes: int = 1,
@@ -93,14 +94,18 @@ class Drive:
         self.code = code
         self.clock = store.clock
         self.journal = Journal(store, lease, state, RunView(store, state), observers)
-        self.running = Running(state, self.clock.monotonic, executor, loop, Elsewhere(state, code, elsewhere))
+        self.running = RunningAttempts(
+            state, self.clock.monotonic, executor, loop, RemoteGroups(state, code, remote_executor)
+        )
         self._arrived = Arrivals()
-        self.asks = Asks(self.journal, self.running, self.clock.monotonic, self._arrived.put, self._pump)
-        self.running.asks = self.asks
-        self.journal.on_commit = self.asks.committed
+        self.durable_calls = DurableCalls(
+            self.journal, self.running, self.clock.monotonic, self._arrived.put, self._pump
+        )
+        self.running.durable_calls = self.durable_calls
+        self.journal.on_commit = self.durable_calls.committed
         self.recorder = Recorder(self.journal, self.running)
-        self.items = Items(self.journal, code, self._arrived.put)
-        self.starter = Starter(self.journal, self.running, code, self.asks, self.items.item)
+        self.items = MapItems(self.journal, code, self._arrived.put)
+        self.starter = Starter(self.journal, self.running, code, self.durable_calls, self.items.item)
         self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
         self._limits = (default_limit, processes)
         self._grace = grace
@@ -175,7 +180,7 @@ class Drive:
                     self._run_inline(started[0])
                     if self._arrived.empty():
                         continue
-                elif self.frontier.lanes.chunks:
+                elif self.frontier.slots.chunks:
                     self.running.submit_chunks(started, self._arrived.put)
                 else:
                     for attempt in started:
@@ -245,12 +250,12 @@ class Drive:
         self._inline = True
         try:
             attempt()
-        except BrokenOff as error:  # the grace period ended just after the body
+        except Aborted as error:  # the grace period ended just after the body
             attempt.error = error
         finally:
             self._inline = False
         self.recorder.completed(attempt)
-        if attempt.error is not None and isinstance(attempt.error, BrokenOff) and self._signals.received is None:
+        if attempt.error is not None and isinstance(attempt.error, Aborted) and self._signals.received is None:
             self._told("stop", "the drive around it was stopped")  # a run inside a task's body
 
     # Waiting.
@@ -262,14 +267,14 @@ class Drive:
         while not future.done():
             self._fire(list(self.frontier.timers.over(self.clock.now())))
             self.journal.commit()
-            self.asks.settle()
+            self.durable_calls.settle()
             if self._ending is not None or (self._stopping is not None and self.clock.monotonic() >= self._stop_by):
-                self.asks.unwind()
-                raise BrokenOff
+                self.durable_calls.unwind()
+                raise Aborted
             if future.done():
                 return
             if self._stopping is not None or self.state.status != RUNNING:
-                self.asks.unwind()
+                self.durable_calls.unwind()
                 continue
             self._take(self.clock.take(self._arrived, self._patience(self.frontier.timers.next()), idle=True))
 
@@ -277,7 +282,9 @@ class Drive:
         """Take every completion that is there, or wait for the first one or for time to pass."""
         queue, running = self._arrived, self.running.attempts
         if queue.empty():
-            idle = not running or (len(self.asks.held) >= len(running) and self.asks.holding.issuperset(running))
+            idle = not running or (
+                len(self.durable_calls.held) >= len(running) and self.durable_calls.holding.issuperset(running)
+            )
             idle = idle and not self.items.reading
             item = self.clock.take(queue, self._patience(wake), idle=idle)
         else:
@@ -293,13 +300,13 @@ class Drive:
             item = queue.get()
         if self.running.timed:
             self.recorder.time_out()
-        if self.asks.held and not self.journal.batch:
-            self.asks.settle()
+        if self.durable_calls.held and not self.journal.batch:
+            self.durable_calls.settle()
 
     def _take(self, item: Any) -> None:
         if type(item) is Attempt:
             error = item.error
-            broken_off = isinstance(error, BrokenOff) and self.running.attempts.get(item.node) is item
+            broken_off = isinstance(error, Aborted) and self.running.attempts.get(item.node) is item
             if self.state.status == RUNNING:
                 self.recorder.completed(item)
             if broken_off:
@@ -317,7 +324,7 @@ class Drive:
             found.append(min((wake - self.clock.now()) / 1e6, LONGEST_WAIT))
         if self._stopping is not None:
             found.append(self._stop_by - self.clock.monotonic())
-        held = self.asks.next() if self.asks.held else None
+        held = self.durable_calls.next() if self.durable_calls.held else None
         if held is not None:
             found.append(held - self.clock.monotonic())
         return max(min(found), 0.0) if found else None
@@ -325,14 +332,14 @@ class Drive:
     def _told(self, what: str, detail: Any) -> None:
         """Take what a body, or somebody outside of the drive, asked for."""
         if what == "ask":
-            self.asks.take(detail)
+            self.durable_calls.take(detail)
         elif what == "members":
             group, read = detail
             self.items.take(group, read, self.verdicts.fail)
         elif what == "stop" and self._stopping is None:
             self._stopping = self.recorder.stopping = detail
             self._stop_by = self.clock.monotonic() + self._grace
-            self.asks.unwind()
+            self.durable_calls.unwind()
         elif what == "message":
             self._message(detail)
         elif what == "lost":

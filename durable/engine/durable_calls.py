@@ -1,4 +1,4 @@
-"""Asks: what bodies want recorded while they run, and the waits that they are held in.
+"""DurableCalls: what bodies want recorded while they run, and the waits that they are held in.
 
 The body's side may be called from any thread; the driver's side only by the driver. A future is done
 once what was asked for is committed, so that a body never goes on with something that may be lost.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from durable.core.events import Draft
     from durable.engine.attempt_port import AttemptPort
     from durable.engine.journal import Journal
-    from durable.engine.running_attempts import Running
+    from durable.engine.running_attempts import RunningAttempts
 
 
 @cache  # an import statement costs 8 us each time
@@ -49,7 +49,7 @@ class Ask:
         self.future.set_running_or_notify_cancel()  # a cancelled coroutine must not cancel what the driver answers
 
 
-class Asks:
+class DurableCalls:
     """The asks of one drive.
 
     Args:
@@ -63,7 +63,7 @@ class Asks:
     def __init__(
         self,
         journal: Journal,
-        running: Running,
+        running: RunningAttempts,
         monotonic: Callable[[], float],
         post: Callable[[tuple[str, Ask | None]], None],
         pump: Callable[[Future[int]], None],

@@ -41,8 +41,8 @@ class Host(msgspec.Struct):
 
     Attributes:
         store: where their logs are.
-        executor: makes the executor for bodies that run off the driver; loop: that for coroutines; elsewhere: that
-            for bodies in other processes.
+        executor: makes the executor for bodies that run off the driver; loop: that for coroutines;
+            remote_executor: that for bodies in other processes.
         observers: called on the driver after each commit with ``(state, events)``.
         grace: seconds that running bodies get after a request to stop.
         wait: wait for whatever a run waits for instead of suspending it.
@@ -52,7 +52,7 @@ class Host(msgspec.Struct):
     store: Store
     executor: Callable[[], Executor]
     loop: Callable[[], LoopExecutor]
-    elsewhere: Callable[[Factory | None], Executor]
+    remote_executor: Callable[[Factory | None], Executor]
     observers: tuple[Observer, ...] = ()
     grace: float = GRACE_SECONDS
     wait: bool = False
@@ -168,8 +168,8 @@ def _compiled_ahead(store: Store, run_id: str, workflow: Blueprint) -> Compiled 
 
 def _drive(host: Host, lease: Lease, state: RunState, code: Compiled) -> Drive:
     return Drive(
-        host.store, lease, state, code, host.executor, host.loop, host.elsewhere, host.observers, default_workers(),
-        default_processes(), host.grace, host.wait,
+        host.store, lease, state, code, host.executor, host.loop, host.remote_executor, host.observers,
+        default_workers(), default_processes(), host.grace, host.wait,
     )  # fmt: skip
 
 

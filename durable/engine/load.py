@@ -15,7 +15,7 @@ from durable.core.replay import fragments_of, opened, replay, restore
 from durable.core.specs import Definition, Fragment
 from durable.core.state import ReadGraph, RunState
 from durable.definition.fragments import decode_fragment
-from durable.engine.verified_log import Proof
+from durable.engine.verified_log import VerifiedLog
 from durable.errors import LogCorrupt, RunNotFound
 from durable.store import Checkpoint, Store, refuse_pruned
 from durable.values.payloads import Payload, decode_raw, encode_raw
@@ -129,13 +129,13 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint, reader: ReadGra
             seq=checkpoint.seq,
             hint="Restore the store from a backup",
         )
-    log = Proof(store, run_id, checkpoint.seq)
+    log = VerifiedLog(store, run_id, checkpoint.seq)
     created = log.event(1)
     definition = created if whole["definition_seq"] == 1 else log.event(whole["definition_seq"])
     return restore(run_id, whole, created, definition, _grown(log, fragments_of(whole)), reader)
 
 
-def _grown(log: Proof, seqs: list[int]) -> Iterator[Event]:
+def _grown(log: VerifiedLog, seqs: list[int]) -> Iterator[Event]:
     """Yield the events in which tasks were scheduled; many are read from the store in one pass."""
     if len(seqs) <= _FEW:
         yield from (log.event(seq) for seq in seqs)

@@ -1,4 +1,4 @@
-"""Items: reads what maps go over, a window at a time, and gives each member its item.
+"""MapItems: reads what maps go over, a window at a time, and gives each member its item.
 
 Windows are read off the driver unless the items are in memory already; the driver records them. One read
 of a map is under way at a time, so that a source is never read by two threads at once.
@@ -37,7 +37,7 @@ _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 _GIVEN = object()
 
 
-class Items:
+class MapItems:
     """The items of one drive's maps.
 
     Args:
@@ -136,7 +136,7 @@ class Items:
             return with_expected(self._from_result(group, spec.source, expansion), lambda: self._results(group))
         if live is None:
             return missing_items(expansion)
-        if live.at_hand:
+        if live.in_memory:
             self._at_hand.add(group)
         if live.key is not None:
             named = unrecorded(live.open, live.key, expansion)

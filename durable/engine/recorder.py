@@ -22,9 +22,9 @@ from durable.core.transitions import ENDED, PENDING, RUNNING
 from durable.engine.attempt import Attempt
 from durable.engine.bulk_transitions import UNFINISHED, end_run, poison
 from durable.engine.journal import Journal
-from durable.engine.running_attempts import Running
+from durable.engine.running_attempts import RunningAttempts
 from durable.engine.scheduled_events import close_map, emit_fragment
-from durable.engine.shutdown import BrokenOff
+from durable.engine.shutdown import Aborted
 from durable.errors import (
     AttemptEnded,
     CycleLimitExceeded,
@@ -59,7 +59,7 @@ class Recorder:
         stopping: why the drive stops; None while it does not.
     """
 
-    def __init__(self, journal: Journal, running: Running) -> None:
+    def __init__(self, journal: Journal, running: RunningAttempts) -> None:
         self.causes: dict[int, BaseException] = {}
         self.stopping: str | None = None
         self._journal = journal
@@ -80,7 +80,7 @@ class Recorder:
             self._succeeded(attempt)
         elif _suspends(error):
             self._suspended(attempt)
-        elif isinstance(error, (BrokenOff, RunInterrupted)):  # the latter comes from a run inside the body
+        elif isinstance(error, (Aborted, RunInterrupted)):  # the latter comes from a run inside the body
             self.interrupted(attempt)
         elif isinstance(error, WorkerDied):
             self._died(attempt, error)

@@ -1,4 +1,4 @@
-"""Elsewhere: which groups' bodies run in other processes, and the executors that take them there.
+"""RemoteGroups: which groups' bodies run in other processes, and the executors that take them there.
 
 It must not know what these executors are.
 """
@@ -20,7 +20,7 @@ Factory: TypeAlias = Callable[[], Any]
 _PROCESS = CoordinationBackend.PROCESS.value
 
 
-class Elsewhere:
+class RemoteGroups:
     """The executors of one drive for bodies in other processes, made when the first body needs them.
 
     Args:

@@ -15,7 +15,7 @@ from durable.core.results import ErrorRecord, TaskResult
 from durable.core.state import RunState
 from durable.core.transitions import STATUSES, SUCCEEDED
 from durable.engine.map_results import MapValues
-from durable.engine.verified_log import Proof
+from durable.engine.verified_log import VerifiedLog
 from durable.errors import DefinitionError
 from durable.store import Store
 from durable.values.failures import decode_error
@@ -43,7 +43,7 @@ class RunView:
         self.store = store
         self.state = state
         self.run_id = state.run_id
-        self._log = Proof(store, state.run_id, state.restored)
+        self._log = VerifiedLog(store, state.run_id, state.restored)
         self.committed = state.seq
         self.channel = dict(state.channel)
         self.metadata = dict(state.metadata)

@@ -16,11 +16,11 @@ from durable.engine.deadlines import Deadlines
 from durable.executor import Executor, LoopExecutor
 
 if TYPE_CHECKING:
-    from durable.engine.durable_calls import Asks
-    from durable.engine.remote_groups import Elsewhere
+    from durable.engine.durable_calls import DurableCalls
+    from durable.engine.remote_groups import RemoteGroups
 
 
-class Running:
+class RunningAttempts:
     """The attempts of one drive that have not ended.
 
     Args:
@@ -28,7 +28,7 @@ class Running:
         monotonic: seconds on a clock that never goes back.
         make_executor: makes the executor for plain functions, when the first body needs it.
         make_loop: makes that for coroutines.
-        elsewhere: has those for plain functions that run in other processes.
+        remote: has those for plain functions that run in other processes.
 
     Attributes:
         attempts: by task number.
@@ -37,7 +37,7 @@ class Running:
         timed: empty unless something that runs, or ran lately, has a deadline.
     """
 
-    asks: Asks
+    durable_calls: DurableCalls
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Running:
         monotonic: Callable[[], float],
         make_executor: Callable[[], Executor],
         make_loop: Callable[[], LoopExecutor],
-        elsewhere: Elsewhere,
+        remote: RemoteGroups,
     ) -> None:
         self.attempts: dict[int, Attempt] = {}
         self.cancelling: Attempt | None = None
@@ -53,7 +53,7 @@ class Running:
         self._monotonic = monotonic
         self._make_executor = make_executor
         self._make_loop = make_loop
-        self._elsewhere = elsewhere
+        self._remote = remote
         self._executor: Executor | None = None
         self._loop: LoopExecutor | None = None
         self._making = Lock()
@@ -107,7 +107,7 @@ class Running:
     def _executor_of(self, attempt: Attempt) -> Executor:
         if attempt.task.coroutine:
             return self.loop()
-        found = self._elsewhere.executor_of(self._state.graph.parent[attempt.node])
+        found = self._remote.executor_of(self._state.graph.parent[attempt.node])
         if found is not None:
             return found
         if self._executor is None:
@@ -129,8 +129,8 @@ class Running:
         attempt.over = "it returned"  # before the context is looked at, as in end()
         if attempt.context is not None:
             attempt.end("it returned")
-        if self.asks.held:
-            self.asks.drop(attempt)
+        if self.durable_calls.held:
+            self.durable_calls.drop(attempt)
         return True
 
     def give_up(self, node: int, why: str) -> None:
@@ -138,7 +138,7 @@ class Running:
         attempt = self.attempts.pop(node, None)
         if attempt is not None:
             attempt.end(why)
-            self.asks.drop(attempt)
+            self.durable_calls.drop(attempt)
             if attempt.cancels is not None and self.cancelling is None:
                 self.cancelling = attempt
             if attempt.post is not None:
@@ -160,7 +160,7 @@ class Running:
         for executor in (self._executor, self._loop):
             if executor is not None:
                 executor.close()
-        self._elsewhere.close()
+        self._remote.close()
 
     def _counts(self, node: int, number: int) -> bool:
         """Whether a deadline is still that of something running."""

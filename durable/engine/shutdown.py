@@ -20,7 +20,7 @@ GRACE_SECONDS = 5.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class BrokenOff(BaseException):
+class Aborted(BaseException):
     """Raised inside a body on the main thread when the grace period is over. Never leaves the drive."""
 
 
@@ -85,4 +85,4 @@ class StopSignals:
             # Not a threading.Thread: the main thread may be starting one just now, and hold a lock that this needs.
             _thread.start_new_thread(self._break_off, (number,))
         elif self._may_break():
-            raise BrokenOff
+            raise Aborted

@@ -11,9 +11,9 @@ from durable.definition.compile import Compiled
 from durable.definition.task import Task
 from durable.engine.arguments import Member
 from durable.engine.attempt import Attempt
-from durable.engine.durable_calls import Asks
+from durable.engine.durable_calls import DurableCalls
 from durable.engine.journal import Journal
-from durable.engine.running_attempts import Running
+from durable.engine.running_attempts import RunningAttempts
 
 _STARTED = task_started()
 
@@ -25,17 +25,22 @@ class Starter:
         journal: where events go.
         running: what runs now; a new attempt is noted in it.
         code: the live tasks.
-        asks: takes what bodies want to have recorded.
+        durable_calls: takes what bodies want to have recorded.
         item_of: gives the item of a map's member.
     """
 
     def __init__(
-        self, journal: Journal, running: Running, code: Compiled, asks: Asks, item_of: Callable[[int], Any]
+        self,
+        journal: Journal,
+        running: RunningAttempts,
+        code: Compiled,
+        durable_calls: DurableCalls,
+        item_of: Callable[[int], Any],
     ) -> None:
         self._journal = journal
         self._attempts = running.attempts
         self._code = code
-        self._asks = asks
+        self._durable_calls = durable_calls
         self._item_of = item_of
 
     def begin(self, node: int, moment: int) -> Attempt:
@@ -57,7 +62,7 @@ class Starter:
         task = code.tasks.get(task_id) or self._scheduled(node, task_id)
         if graph.jumps and node < graph.static:
             code.rewire(graph, node)
-        attempt = self._attempts[node] = Attempt(node, number, task, code, journal.view, self._asks)
+        attempt = self._attempts[node] = Attempt(node, number, task, code, journal.view, self._durable_calls)
         return attempt
 
     def _begin_member(self, node: int, number: int, task_id: str, expansion: Expansion) -> Attempt:
@@ -65,7 +70,7 @@ class Starter:
         mapped = self._code.mapped_task(self._journal.state.graph, expansion.group)
         task = mapped.task.instance(task_id, mapped.task.bound)
         member = Member(expansion.name, mapped.parameter, self._item_of)
-        attempt = Attempt(node, number, task, self._code, self._journal.view, self._asks, member)
+        attempt = Attempt(node, number, task, self._code, self._journal.view, self._durable_calls, member)
         self._attempts[node] = attempt
         return attempt
 

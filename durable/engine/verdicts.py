@@ -14,7 +14,7 @@ from durable.definition.compile import Compiled
 from durable.engine.bulk_transitions import UNFINISHED, close_nodes, encode_refusal, reopen_member
 from durable.engine.evaluation import Refusal, Verdict, judge
 from durable.engine.journal import Journal
-from durable.engine.running_attempts import Running
+from durable.engine.running_attempts import RunningAttempts
 from durable.engine.scheduled_events import emit_fragment
 from durable.values.failures import record_error
 
@@ -32,7 +32,9 @@ class Verdicts:
         policies: the policy of each group, by id.
     """
 
-    def __init__(self, journal: Journal, running: Running, code: Compiled, causes: dict[int, BaseException]) -> None:
+    def __init__(
+        self, journal: Journal, running: RunningAttempts, code: Compiled, causes: dict[int, BaseException]
+    ) -> None:
         self.policies: dict[str, GroupExecutionPolicy] = dict(code.policies)
         self._journal = journal
         self._running = running

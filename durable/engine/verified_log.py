@@ -1,4 +1,4 @@
-"""Proof: what a checkpoint stands for is not verified when a run is loaded, so it is when somebody reads it.
+"""VerifiedLog: what a checkpoint stands for is not verified when a run is loaded, so it is when somebody reads it.
 
 Each append that holds what is asked for is checked against its digest, once, and by the digest before it. It must
 not decode anything.
@@ -17,7 +17,7 @@ _REACH = 16
 """Events on both sides of a wanted one, in which the ends of its append are looked for first."""
 
 
-class Proof:
+class VerifiedLog:
     """Reads a run's events, verified. Safe to use from several threads.
 
     Args:

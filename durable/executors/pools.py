@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from durable.errors import DefinitionError, WorkerDied, WorkerUnavailable
-from durable.executors.transport import CarrierExecutor, Desk, Packed
+from durable.executors.transport import Packed, PendingCalls, RemoteExecutor
 
 RunCalls = Callable[[Sequence[bytes], int], list[bytes]]
 
@@ -23,7 +23,7 @@ _TRIES = 3
 """Pools in a row that may turn out to be shut down before a call gets into one."""
 
 
-class PoolExecutor(CarrierExecutor):
+class PoolExecutor(RemoteExecutor):
     """Runs remote calls in the executor that a factory makes.
 
     Args:
@@ -33,7 +33,7 @@ class PoolExecutor(CarrierExecutor):
 
     def __init__(self, factory: Callable[[], Executor], run: RunCalls) -> None:
         self._pool = _Pool(factory, run)
-        super().__init__(lambda: _Carrier(self._pool))
+        super().__init__(lambda: _PoolThread(self._pool))
 
     def close(self) -> None:
         """Shut the executor down without waiting for what still runs in it."""
@@ -42,7 +42,7 @@ class PoolExecutor(CarrierExecutor):
 
 
 class _Pool:
-    """The executor as it is now; shared by the carriers."""
+    """The executor as it is now; shared by the transports."""
 
     def __init__(self, factory: Callable[[], Executor], run: RunCalls) -> None:
         self._factory = factory
@@ -101,19 +101,19 @@ class _Pool:
             return self._pool
 
 
-class _Carrier:
+class _PoolThread:
     """Waits for one hand-over at a time."""
 
     def __init__(self, pool: _Pool) -> None:
         self._pool = pool
         self._future: Future[list[bytes]] | None = None
-        self._desk: Desk | None = None
+        self._pending: PendingCalls | None = None
 
-    def carry(self, packed: list[Packed], desk: Desk) -> list[Packed]:
-        """See ``Carrier.carry``. The answers of a hand-over come together."""
+    def deliver(self, packed: list[Packed], pending: PendingCalls) -> list[Packed]:
+        """See ``Transport.deliver``. The answers of a hand-over come together."""
         pool, self._future = self._pool.submit([data for _, data in packed])
         for call, _ in packed:
-            if not desk.begins(call, self) and len(packed) == 1:
+            if not pending.begins(call, self) and len(packed) == 1:
                 self.stop()
         try:
             answers = self._future.result()
@@ -122,10 +122,10 @@ class _Carrier:
         except BrokenExecutor as error:
             self._pool.discard(pool)
             for call, _ in packed:
-                desk.fail(call, WorkerDied(f"a process of its executor died ({type(error).__name__})"))
+                pending.fail(call, WorkerDied(f"a process of its executor died ({type(error).__name__})"))
             return []
         for (call, _), data in zip(packed, answers, strict=True):
-            desk.answer(call, data)
+            pending.answer(call, data)
         return []
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Our own worker processes: one for each carrier, started anew and never forked.
+"""Our own worker processes: one for each transport, started anew and never forked.
 
 A process that dies takes only the call with it that it was running, and one whose call is given up is killed
 and replaced. It must not know what the calls do.
@@ -7,17 +7,17 @@ and replaced. It must not know what the calls do.
 from __future__ import annotations
 
 from durable.errors import WorkerDied, WorkerUnavailable
-from durable.executors.transport import CarrierExecutor, Desk, Packed
+from durable.executors.transport import Packed, PendingCalls, RemoteExecutor
 from durable.executors.worker_process import Worker
 
 _TRIES = 5
 """Workers in a row that may be killed before they take a call."""
 
 _PATIENCE = 2.0
-"""Seconds that ``close`` waits for each carrier to see its worker end."""
+"""Seconds that ``close`` waits for each transport to see its worker end."""
 
 
-class ProcessExecutor(CarrierExecutor):
+class ProcessExecutor(RemoteExecutor):
     """Runs each remote call in a worker process at once: in one that is free, else in a new one.
 
     Args:
@@ -35,7 +35,7 @@ class ProcessExecutor(CarrierExecutor):
 
 
 class _Owner:
-    """The carrier that owns a worker process, or will."""
+    """The transport that owns a worker process, or will."""
 
     def __init__(self, entry: str) -> None:
         self._entry = entry
@@ -44,10 +44,10 @@ class _Owner:
         self._lost = 0  # workers in a row that took no call
         self._how = ""  # how the last one ended
 
-    def carry(self, packed: list[Packed], desk: Desk) -> list[Packed]:
-        """See ``Carrier.carry``. Of calls without an answer, only the first can have begun: answers come in order."""
+    def deliver(self, packed: list[Packed], pending: PendingCalls) -> list[Packed]:
+        """See ``Transport.deliver``. Of calls without an answer, only the first has begun: answers come in order."""
         self._stopped = False
-        if not desk.begins(packed[0][0], self):
+        if not pending.begins(packed[0][0], self):
             return packed
         worker = self._living()
         if worker is None:
@@ -56,20 +56,20 @@ class _Owner:
             self._bury(worker)
             return packed
         for place, (call, _) in enumerate(packed):
-            if not desk.begins(call, self):
+            if not pending.begins(call, self):
                 self.stop()  # it may run by now
             data = worker.receive()
             if data is None:
                 self._bury(worker)
                 self._lost = 0
-                desk.fail(call, WorkerDied(f"the process that ran it {self._how}", counted=not self._stopped))
+                pending.fail(call, WorkerDied(f"the process that ran it {self._how}", counted=not self._stopped))
                 return packed[place + 1 :]
             self._lost = 0
-            desk.answer(call, data)
+            pending.answer(call, data)
         return []
 
     def stop(self) -> None:
-        """Kill the worker; the carrier notices."""
+        """Kill the worker; the transport notices."""
         self._stopped = True
         worker = self._worker
         if worker is not None:

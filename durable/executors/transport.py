@@ -1,6 +1,6 @@
-"""Carriers: threads of the driver's process that take calls to other processes and bring the answers back.
+"""Transports: threads of the driver's process that take calls to other processes and bring the answers back.
 
-Each carries one hand-over at a time: it packs the calls, hands them over, and waits. Threads are daemons. It
+Each delivers one hand-over at a time: it packs the calls, hands them over, and waits. Threads are daemons. It
 must not know what the calls do.
 """
 
@@ -20,10 +20,10 @@ _numbers = count(1)
 Packed: TypeAlias = tuple[RemoteCall, bytes]
 
 
-class Carrier(Protocol):
+class Transport(Protocol):
     """Takes hand-overs to one place, on one thread."""
 
-    def carry(self, packed: list[Packed], desk: Desk) -> list[Packed]:
+    def deliver(self, packed: list[Packed], pending: PendingCalls) -> list[Packed]:
         """Hand calls over, see each answered or failed, and return those to be handed over anew: they never began."""
         ...
 
@@ -32,28 +32,28 @@ class Carrier(Protocol):
         ...
 
     def close(self) -> None:
-        """End what the carrier has."""
+        """End what the transport has."""
         ...
 
 
-class Desk:
+class PendingCalls:
     """Which calls are wanted: handed in, not over, not given up. May be asked from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._wanted: dict[RemoteCall, Carrier | None] = {}
+        self._wanted: dict[RemoteCall, Transport | None] = {}
 
     def take(self, calls: Sequence[RemoteCall]) -> None:
         """Take note of calls."""
         with self._lock:
             self._wanted.update(dict.fromkeys(calls))
 
-    def begins(self, call: RemoteCall, carrier: Carrier) -> bool:
+    def begins(self, call: RemoteCall, transport: Transport) -> bool:
         """Note who waits for a call now; False when it has been given up."""
         with self._lock:
             if call not in self._wanted:
                 return False
-            self._wanted[call] = carrier
+            self._wanted[call] = transport
             return True
 
     def is_wanted(self, call: RemoteCall) -> bool:
@@ -76,29 +76,29 @@ class Desk:
             call.fail(error)
 
     def give_up(self, call: RemoteCall) -> None:
-        """Let go of a call: stop the carrier that waits for it."""
-        with self._lock:  # so that the carrier does not wait for the next call already
-            carrier = self._wanted.pop(call, None)
-            if carrier is not None:
-                carrier.stop()
+        """Let go of a call: stop the transport that waits for it."""
+        with self._lock:  # so that the transport does not wait for the next call already
+            transport = self._wanted.pop(call, None)
+            if transport is not None:
+                transport.stop()
 
 
-class CarrierExecutor:
-    """Runs remote calls through carriers: each hand-over in a carrier that is free, else in a new one.
+class RemoteExecutor:
+    """Runs remote calls through transports: each hand-over in a transport that is free, else in a new one.
 
     Args:
-        make: makes a carrier, on the thread that will use it.
+        make: makes a transport, on the thread that will use it.
 
     Attributes:
-        threads: of the carriers.
+        threads: of the transports.
     """
 
-    def __init__(self, make: Callable[[], Carrier]) -> None:
+    def __init__(self, make: Callable[[], Transport]) -> None:
         self._make = make
-        self._desk = Desk()
+        self._pending = PendingCalls()
         self._loads: SimpleQueue[list[RemoteCall] | None] = SimpleQueue()
         self._free: deque[None] = deque()
-        """One entry for each carrier that has nothing to carry and for which nothing is on its way."""
+        """One entry for each transport that has nothing to deliver and for which nothing is on its way."""
         self.threads: list[Thread] = []
 
     def submit(self, call: RemoteCall) -> None:
@@ -107,53 +107,53 @@ class CarrierExecutor:
 
     def submit_chunk(self, calls: Sequence[RemoteCall]) -> None:
         """Run several calls in one other process, one after another."""
-        self._desk.take(calls)
+        self._pending.take(calls)
         self._loads.put(list(calls))
         try:
             self._free.pop()
         except IndexError:
-            thread = Thread(target=self._work, name=f"durable-carrier-{next(_numbers)}", daemon=True)
+            thread = Thread(target=self._work, name=f"durable-transport-{next(_numbers)}", daemon=True)
             self.threads.append(thread)
             thread.start()
 
     def abandon(self, call: RemoteCall) -> None:
         """Give a call up, and stop its body where that can be done."""
-        self._desk.give_up(call)
+        self._pending.give_up(call)
 
     def close(self) -> None:
-        """Let the carriers end, each once it is free."""
+        """Let the transports end, each once it is free."""
         for _ in self.threads:
             self._loads.put(None)
 
     def _work(self) -> None:
-        carrier = self._make()
+        transport = self._make()
         try:
             while (calls := self._loads.get()) is not None:
                 packed = self._packed(calls)
                 while packed:
-                    packed = self._carried(carrier, packed)
+                    packed = self._delivered(transport, packed)
                 self._free.append(None)
         finally:
-            carrier.close()
+            transport.close()
 
     def _packed(self, calls: list[RemoteCall]) -> list[Packed]:
         packed: list[Packed] = []
         for call in calls:
-            if not self._desk.is_wanted(call):
+            if not self._pending.is_wanted(call):
                 continue
             try:
                 packed.append((call, call.pack()))
             except BaseException as error:
-                self._desk.fail(call, error)
+                self._pending.fail(call, error)
         return packed
 
-    def _carried(self, carrier: Carrier, packed: list[Packed]) -> list[Packed]:
-        wanted = [item for item in packed if self._desk.is_wanted(item[0])]
+    def _delivered(self, transport: Transport, packed: list[Packed]) -> list[Packed]:
+        wanted = [item for item in packed if self._pending.is_wanted(item[0])]
         if not wanted:
             return []
         try:
-            return carrier.carry(wanted, self._desk)
+            return transport.deliver(wanted, self._pending)
         except BaseException as error:  # a drive must not wait for ever because of a mistake here
             for call, _ in wanted:
-                self._desk.fail(call, error)
+                self._pending.fail(call, error)
             return []

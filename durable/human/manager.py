@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FeedbackManager:
-    """Asks people from within tasks, and answers from outside.
+    """DurableCalls people from within tasks, and answers from outside.
 
     Args:
         store: a store, a URL or a path, for answers and lists; None for the default store.

@@ -40,7 +40,7 @@ def make_host(
         )
     loop = control.executor if control is not None else _new_loop
     on_drive = control.on_drive if control is not None else None
-    return lifecycle.Host(store, ThreadExecutor, loop, _elsewhere, tuple(observers), grace, wait, on_drive)
+    return lifecycle.Host(store, ThreadExecutor, loop, _remote_executor, tuple(observers), grace, wait, on_drive)
 
 
 def recorded_workflow(store: Store, info: RunInfo) -> Blueprint:
@@ -104,7 +104,7 @@ def _new_loop() -> LoopExecutor:
     return LoopExecutor()
 
 
-def _elsewhere(factory: Callable[[], Any] | None) -> Executor:
+def _remote_executor(factory: Callable[[], Any] | None) -> Executor:
     """The executor for bodies in other processes: our own, or around what a factory makes."""
     if factory is None:
         from durable.executors.processes import ProcessExecutor

@@ -13,7 +13,7 @@ from typing import Any
 from durable.clock import Arrivals, Clock, SystemClock
 from durable.core.events import Event
 from durable.core.progress import Counts, FailedTask, GroupProgress, Progress, RunningTask
-from durable.core.progress_counts import Gauge
+from durable.core.progress_counts import ProgressCounter
 from durable.core.state import RunState
 from durable.engine.follower import Follower
 from durable.errors import DurableError
@@ -42,7 +42,7 @@ class Meter:
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self._follower = Follower(store, run_id)
-        self._gauge = Gauge(lambda seq: described(store, run_id, seq))
+        self._gauge = ProgressCounter(lambda seq: described(store, run_id, seq))
         self._lock = Lock()
 
     def read(self, info: RunInfo, state: RunState | None = None) -> Progress:
@@ -72,7 +72,7 @@ class Watch:
         self.store = store
         self.state: RunState | None = None
         self.began: Callable[[RunState], None] = lambda state: None
-        self._gauge = Gauge(self._describe)
+        self._gauge = ProgressCounter(self._describe)
         self._lock = Lock()
         self._since = self.clock.monotonic()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from durable import open_store
-from tests.cli.desk import Desk
+from tests.cli.desk import CallQueue
 from tests.cli.place import FLOW, Here
 from tests.human.asked import Asked
 
@@ -40,9 +40,9 @@ def flow(here: Here) -> Here:
 
 
 @pytest.fixture
-def desk(here: Here) -> Iterator[Desk]:
+def desk(here: Here) -> Iterator[CallQueue]:
     """A run in .durable/runs.db that has begun a task."""
-    made = Desk(here.path)
+    made = CallQueue(here.path)
     with open_store() as made.store:
         made.run = Asked(made.store, "one")
         yield made

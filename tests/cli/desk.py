@@ -11,7 +11,7 @@ from tests.cli.place import Here
 from tests.human.asked import Asked
 
 
-class Desk(Here):
+class CallQueue(Here):
     """The folder with a store in it, and a suspended run that asks."""
 
     store: Store

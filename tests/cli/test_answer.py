@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from durable.cli import exit_codes
-from tests.cli.desk import Desk
+from tests.cli.desk import CallQueue
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from tests.cli.desk import Desk
         ("custom", ["--approve"], True),
     ],
 )
-def test_answer_delivers(desk: Desk, kind: str, words: list[str], value: Any) -> None:
+def test_answer_delivers(desk: CallQueue, kind: str, words: list[str], value: Any) -> None:
     desk.ask("q", kind, options=["red", "blue"] if "selection" in kind else None)
     done = desk("answer", "run", "q", *words, "--by", "eva", "--reason", "because")
     assert done.stdout == "answered q\n"
@@ -41,7 +41,7 @@ def test_answer_delivers(desk: Desk, kind: str, words: list[str], value: Any) ->
     }  # fmt: skip
 
 
-def test_answer_needs_no_request_id_when_one_is_open(desk: Desk) -> None:
+def test_answer_needs_no_request_id_when_one_is_open(desk: CallQueue) -> None:
     desk.ask("q")
     assert desk.json("answer", "run", "--approve") == {
         "run_id": "run", "request_id": "q", "sent": True, "driven": False, "resume": "durable resume run",
@@ -50,13 +50,13 @@ def test_answer_needs_no_request_id_when_one_is_open(desk: Desk) -> None:
     assert desk.message()["actor"] == getpass.getuser()
 
 
-def test_answer_says_that_a_driver_goes_on_by_itself(desk: Desk) -> None:
+def test_answer_says_that_a_driver_goes_on_by_itself(desk: CallQueue) -> None:
     desk.run.ask("one", "q")  # the lease is held
     assert "is driven now and goes on by itself" in desk("answer", "run", "--approve").stderr
     assert desk.json("answer", "run", "--approve")["resume"] is None
 
 
-def test_the_same_answer_again_is_no_error(desk: Desk) -> None:
+def test_the_same_answer_again_is_no_error(desk: CallQueue) -> None:
     desk.ask("q")
     desk("answer", "run", "--approve")
     assert desk("answer", "run", "q", "--approve").stdout == "q had the same answer before; nothing was done\n"
@@ -76,7 +76,7 @@ def test_the_same_answer_again_is_no_error(desk: Desk) -> None:
         ([], "there is no terminal to ask on"),
     ],
 )
-def test_a_wrong_answer_is_wrong_usage(desk: Desk, words: list[str], said: str) -> None:
+def test_a_wrong_answer_is_wrong_usage(desk: CallQueue, words: list[str], said: str) -> None:
     desk.ask("q")
     shown = " ".join(desk("answer", "run", *words, exits=exit_codes.USAGE).stderr.split())
     assert said in shown
@@ -85,13 +85,13 @@ def test_a_wrong_answer_is_wrong_usage(desk: Desk, words: list[str], said: str) 
     assert desk.run.inbox() == []
 
 
-def test_an_unknown_question_or_run_is_an_error(desk: Desk) -> None:
+def test_an_unknown_question_or_run_is_an_error(desk: CallQueue) -> None:
     desk.ask("q")
     assert "Open are: 'q'" in desk("answer", "run", "x", "--approve", exits=exit_codes.ERROR).stderr
     desk("answer", "other", "--approve", exits=exit_codes.ERROR)
 
 
-def test_answer_asks_on_a_terminal_until_it_fits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_asks_on_a_terminal_until_it_fits(desk: CallQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("colour", "selection", title="Paint", message="Which?", options=["red", "blue"])
     done = desk("answer", "run", input="green\n\n2\n")
@@ -107,7 +107,7 @@ def test_answer_asks_on_a_terminal_until_it_fits(desk: Desk, monkeypatch: pytest
      ("custom", '{"a": 1}\n', {"a": 1}), ("custom", "words\n", "words")],
 )  # fmt: skip
 def test_answer_asks_for_each_type(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, typed: str, value: Any
+    desk: CallQueue, monkeypatch: pytest.MonkeyPatch, kind: str, typed: str, value: Any
 ) -> None:
     monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q", kind, options=["a", "b"] if kind == "multi_selection" else None)
@@ -115,7 +115,7 @@ def test_answer_asks_for_each_type(
     assert desk.message()["value"] == value
 
 
-def test_answer_asks_for_the_fields_of_a_form(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_asks_for_the_fields_of_a_form(desk: CallQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     fields = {"who": {"type": "string", "title": "Name"}, "n": {"type": "integer"}, "note": {"type": "string"}}
     desk.ask("form", "custom", form_schema={"properties": fields, "required": ["who", "n"]})
@@ -125,21 +125,21 @@ def test_answer_asks_for_the_fields_of_a_form(desk: Desk, monkeypatch: pytest.Mo
     assert desk.message()["value"] == {"who": "7", "n": 3}
 
 
-def test_answer_does_not_ask_in_vain(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_does_not_ask_in_vain(desk: CallQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q")
     desk("answer", "run", "--approve")
     assert "was answered already" in desk("answer", "run", "q", input="n\n", exits=exit_codes.ERROR).stderr
 
 
-def test_leaving_the_prompt_answers_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_the_prompt_answers_nothing(desk: CallQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("durable.cli.answer_prompt.can_ask", lambda: True)
     desk.ask("q")
     desk("answer", "run", input="", exits=exit_codes.SIGINT)
     assert desk.run.inbox() == []
 
 
-def test_answer_asks_on_a_real_terminal(desk: Desk) -> None:
+def test_answer_asks_on_a_real_terminal(desk: CallQueue) -> None:
     desk.ask("q", message="Deploy?")
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "wb", buffering=0) as keyboard, os.fdopen(theirs, "rb") as terminal:

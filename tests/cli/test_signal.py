@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from durable.cli import exit_codes
-from tests.cli.desk import Desk
+from tests.cli.desk import CallQueue
 
 
-def test_signal_delivers(desk: Desk) -> None:
+def test_signal_delivers(desk: CallQueue) -> None:
     done = desk("signal", "run", "paid", "--value", '{"n": 1}', "--id", "p1", "--by", "shop")
     assert done.stdout == "signal p1 was sent\n"
     assert "is driven now and goes on by itself" in done.stderr
@@ -20,7 +20,7 @@ def test_signal_delivers(desk: Desk) -> None:
     assert desk.run.inbox() == ["signal:p1"]
 
 
-def test_signals_have_ids_of_their_own(desk: Desk) -> None:
+def test_signals_have_ids_of_their_own(desk: CallQueue) -> None:
     desk.run.suspend("one")
     first, second = desk.json("signal", "run", "go"), desk.json("signal", "run", "go")
     assert desk.run.inbox() == [f"signal:{first['id']}", f"signal:{second['id']}"]
@@ -30,13 +30,13 @@ def test_signals_have_ids_of_their_own(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "words", [["paid", "--value", "{"], ["paid", "--value", "words"], [""], ["paid", "--id", ""]], ids=" ".join
 )
-def test_a_wrong_signal_is_wrong_usage(desk: Desk, words: list[str]) -> None:
+def test_a_wrong_signal_is_wrong_usage(desk: CallQueue, words: list[str]) -> None:
     desk("signal", "run", *words, exits=exit_codes.USAGE)
     assert desk.json("signal", "run", *words, exits=exit_codes.USAGE)["exit_code"] == exit_codes.USAGE
     assert desk.run.inbox() == []
 
 
-def test_nothing_is_sent_to_a_run_that_has_ended(desk: Desk) -> None:
+def test_nothing_is_sent_to_a_run_that_has_ended(desk: CallQueue) -> None:
     desk.run.emit("RunCancelled")
     assert desk("signal", "run", "go", exits=exit_codes.NOTHING).stdout == "run run has already ended: cancelled\n"
     document = desk.json("signal", "run", "go", exits=exit_codes.NOTHING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from durable.cli import exit_codes
-from tests.cli.desk import Desk
+from tests.cli.desk import CallQueue
 from tests.cli.place import Here
 
 
@@ -13,7 +13,7 @@ def test_waiting_where_nothing_has_run(here: Here) -> None:
     here("waiting", "x", exits=exit_codes.ERROR)
 
 
-def test_waiting_lists_questions(desk: Desk) -> None:
+def test_waiting_lists_questions(desk: CallQueue) -> None:
     desk.ask("colour", "selection", message="Which\ncolour?", title="Paint", options=["red", "blue"], expires_in=1e6)
     out = desk("waiting").stdout
     head, line = out.splitlines()
@@ -33,7 +33,7 @@ def test_waiting_lists_questions(desk: Desk) -> None:
     }  # fmt: skip
 
 
-def test_waiting_tells_what_was_answered(desk: Desk) -> None:
+def test_waiting_tells_what_was_answered(desk: CallQueue) -> None:
     desk.ask("sure")
     desk("answer", "run", "--approve")
     shown = desk("waiting")
@@ -42,7 +42,7 @@ def test_waiting_tells_what_was_answered(desk: Desk) -> None:
     assert desk.json("waiting")[0]["answered"] is True
 
 
-def test_waiting_lists_signals_and_sleeps(desk: Desk) -> None:
+def test_waiting_lists_signals_and_sleeps(desk: CallQueue) -> None:
     desk.run.emit("SignalAwaited", "one", 1, mark="0", name="paid")
     desk.run.emit("TimerStarted", "one", 1, mark="1", due=desk.store.clock.now() + 10_000_000)
     lines = desk("waiting").stdout.splitlines()[1:]
@@ -53,13 +53,13 @@ def test_waiting_lists_signals_and_sleeps(desk: Desk) -> None:
     ]
 
 
-def test_waiting_says_when_nothing_waits(desk: Desk) -> None:
+def test_waiting_says_when_nothing_waits(desk: CallQueue) -> None:
     assert "nothing waits" in desk("waiting").stderr
     assert "run run waits for nothing" in desk("waiting", "run").stderr
     desk("waiting", "other", exits=exit_codes.ERROR)
 
 
-def test_waiting_and_answering_import_and_unpickle_nothing(desk: Desk) -> None:
+def test_waiting_and_answering_import_and_unpickle_nothing(desk: CallQueue) -> None:
     desk.ask("sure")
     for words in (["waiting"], ["answer", "run", "--approve"]):
         out, _ = desk.real(*words)

@@ -47,7 +47,7 @@ class Lively(Machine):
 
     def _stop(self, random: Random) -> None:
         assert self.frontier is not None
-        live = sorted(self.frontier.lanes.live)
+        live = sorted(self.frontier.slots.live)
         graceful = random.random() < 0.5
         if graceful:
             for node in live:

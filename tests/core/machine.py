@@ -188,9 +188,9 @@ class Machine:
         if decision.fire or decision.judge or decision.open or decision.skip:
             return True
         for group in decision.expand:
-            if not self.frontier.lanes.live or random.random() < 0.3:
+            if not self.frontier.slots.live or random.random() < 0.3:
                 self.expand(ids[group], random)
-        live = sorted(self.frontier.lanes.live)
+        live = sorted(self.frontier.slots.live)
         if live:
             if not self.bodies.act(random.choice(live), random):
                 self._complete(random.choice(live), random)

@@ -65,7 +65,7 @@ def test_members_are_nodes_like_others() -> None:
     """Their group, lane, line and end; they follow nothing and nothing follows them."""
     graph = grown()
     assert [graph.parent[node] for node in (4, 8, 10, 12)] == [2, 3, 2, 3]
-    assert [graph.lane[node] for node in (4, 8, 10, 12)] == [2, 3, 2, 3]
+    assert [graph.pool[node] for node in (4, 8, 10, 12)] == [2, 3, 2, 3]
     assert [graph.end_of[node] for node in range(4, 9)] == list(range(4, 9))
     assert [list(line) for line in graph.members[2]] == [[4], [5], [6], [10], [11]]
     assert list(graph.members[2]) == [graph.members[2][place] for place in range(5)]

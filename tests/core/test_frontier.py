@@ -19,22 +19,22 @@ def offers(frontier: Frontier) -> dict[str, Any]:
     """What a frontier would have done now, whatever its queues look like."""
     nodes = frontier.state.nodes
     startable = {PENDING, INTERRUPTED, WAITING, SUSPENDED}
-    queued = [node for lane in frontier.lanes.queues.values() for node in lane] + list(frontier.lanes.suspects)
+    queued = [node for lane in frontier.slots.queues.values() for node in lane] + list(frontier.slots.suspects)
     queued += [
-        node for when, node in frontier.lanes.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING
+        node for when, node in frontier.slots.delayed if frontier.state.due.get(node) == when and nodes[node] == WAITING
     ]
     return {
         "start": {node for node in queued if nodes[node] in startable},
         "open": {node for node in frontier.to_open if nodes[node] == PENDING},
         "skip": {node for node in frontier.to_skip if nodes[node] == PENDING},
         "judge": {node for node in frontier.to_judge if nodes[node] == RUNNING and not frontier.unsettled[node]},
-        "live": set(frontier.lanes.live),
+        "live": set(frontier.slots.live),
         "asleep": set(frontier.asleep),
         "failed": {group: count for group, count in frontier.failed.items() if nodes[group] == RUNNING},
         "unsettled": {group: frontier.unsettled[group] for group in frontier.failed if nodes[group] == RUNNING},
         "expand": set(hungry(frontier)),
         "timer": frontier.timers.next(),
-        "busy": {lane: count for lane, count in frontier.lanes.busy.items() if count},
+        "busy": {lane: count for lane, count in frontier.slots.busy.items() if count},
     }
 
 

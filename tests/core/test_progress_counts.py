@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from durable.core.graph import Definition, GroupSpec
 from durable.core.progress import FailedTask, Progress
-from durable.core.progress_counts import LAST_FAILURES, SLOWEST, Gauge
+from durable.core.progress_counts import LAST_FAILURES, SLOWEST, ProgressCounter
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, FAILED, RUNNING, STATUSES, SUCCEEDED, TIMED_OUT
 from tests.core.machine import Machine, definitions, seeds, tasks
@@ -17,9 +17,9 @@ from tests.core.machine import Machine, definitions, seeds, tasks
 WORDS = {"timed_out": "failed", "suspended": "waiting", "interrupted": "pending"}
 
 
-def gauge(machine: Machine) -> Gauge:
+def gauge(machine: Machine) -> ProgressCounter:
     """A gauge that reads errors from a machine's log."""
-    return Gauge(lambda seq: FailedTask(machine.log[seq - 1].task_id or "", f"seq {seq}"))
+    return ProgressCounter(lambda seq: FailedTask(machine.log[seq - 1].task_id or "", f"seq {seq}"))
 
 
 def naive(state: RunState) -> Counter[str]:
@@ -88,7 +88,7 @@ def test_errors_are_read_only_when_something_has_failed_since() -> None:
         asked.append(seq)
         return FailedTask(machine.log[seq - 1].task_id or "", "no")
 
-    kept = Gauge(describe)
+    kept = ProgressCounter(describe)
     for number in range(5):
         machine.start(f"t{number}")
         machine.end("TaskFailed", f"t{number}")
@@ -104,7 +104,7 @@ def test_an_error_that_cannot_be_read_yet_is_asked_for_again() -> None:
     machine.start("a")
     machine.end("TaskFailed", "a")
     there: list[FailedTask] = []
-    kept = Gauge(lambda seq: there[0] if there else None)
+    kept = ProgressCounter(lambda seq: there[0] if there else None)
     assert kept.read(machine.state, machine.now).failures == ()
     there.append(FailedTask("a", "no"))
     assert kept.read(machine.state, machine.now).failures == (FailedTask("a", "no"),)

@@ -1,4 +1,4 @@
-"""Lanes of maps and groups: rates, and members that are handed over together."""
+"""Slots of maps and groups: rates, and members that are handed over together."""
 
 from __future__ import annotations
 

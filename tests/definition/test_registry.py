@@ -37,7 +37,7 @@ class Configured(Step):
 
 
 class BadForm(BaseHumanStep):
-    """Asks with a form that is none."""
+    """DurableCalls with a form that is none."""
 
     form_schema = {"type": "no such type"}  # noqa: RUF012 - as users write it
 

@@ -227,23 +227,23 @@ def test_a_policy_that_tries_failed_members_again(store: Store) -> None:
 def test_a_policy_that_asks_for_what_is_no_member(store: Store) -> None:
     """It is told so."""
 
-    class Asks(BestEffortGroupPolicy):
+    class DurableCalls(BestEffortGroupPolicy):
         def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None:
             context.next_task("k100")
 
     with pytest.raises(ParallelGroupError, match="'k100' is not a member of group 'body'"):
-        run_of(store, Asks(), ()).result()
+        run_of(store, DurableCalls(), ()).result()
 
 
 def test_another_attempt_of_a_member_has_its_own_arguments(store: Store) -> None:
     """Others are refused: they would be lost."""
 
-    class Asks(BestEffortGroupPolicy):
+    class DurableCalls(BestEffortGroupPolicy):
         def on_group_finished(self, group_id: str, tasks: Any, results: Any, context: Any) -> None:
             context.next_task(tasks[3](n=5))
 
     with pytest.raises(ParallelGroupError, match="another attempt of 'k3' has the arguments"):
-        run_of(store, Asks(), ()).result()
+        run_of(store, DurableCalls(), ()).result()
 
 
 def test_a_policy_may_ask_for_many_members_of_many(store: Store) -> None:

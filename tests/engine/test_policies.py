@@ -38,7 +38,7 @@ def breaks() -> None:
     raise ValueError("broke")
 
 
-class Asks(GroupExecutionPolicy):
+class DurableCalls(GroupExecutionPolicy):
     """A policy made of a function."""
 
     def __init__(self, judge: Callable[[dict[str, Any], Any], None]) -> None:
@@ -101,7 +101,7 @@ def test_a_policys_retry_runs_the_member_again_with_its_metadata(store: Store) -
         return context.metadata["rounds"], flaky
 
     with workflow("w", store=store) as wf:
-        parallel(a, flaky, name="g").with_execution(policy=Asks(judge)) >> after
+        parallel(a, flaky, name="g").with_execution(policy=DurableCalls(judge)) >> after
     run = wf.start(run_id="r")
     assert run.result() == (2, 3)
     assert (count(run, "GroupRetryRequested"), count(run, "GroupSucceeded")) == (2, 1)
@@ -125,7 +125,7 @@ def test_rounds_do_not_count_against_the_members_attempts(store: Store) -> None:
             context.next_task("flaky")
 
     with workflow("w", store=store) as wf:
-        parallel(flaky, name="g").with_execution(policy=Asks(judge))
+        parallel(flaky, name="g").with_execution(policy=DurableCalls(judge))
     assert wf.execute() == {"flaky": 4}
 
 
@@ -138,7 +138,7 @@ def test_a_policy_that_raises_drops_its_requests_and_its_metadata(store: Store) 
         raise ParallelGroupError("enough")
 
     with workflow("w", store=store) as wf:
-        parallel(breaks, name="g").with_execution(policy=Asks(judge))
+        parallel(breaks, name="g").with_execution(policy=DurableCalls(judge))
     run = wf.start()
     with pytest.raises(ParallelGroupError, match="enough"):
         run.result()
@@ -148,7 +148,7 @@ def test_a_policy_that_raises_drops_its_requests_and_its_metadata(store: Store) 
 def test_a_policy_can_ask_only_for_its_own_members(store: Store) -> None:
     """Anything else is named in the refusal."""
     with workflow("w", store=store) as wf:
-        parallel(a, name="g").with_execution(policy=Asks(lambda results, context: context.next_task("b")))
+        parallel(a, name="g").with_execution(policy=DurableCalls(lambda results, context: context.next_task("b")))
     with pytest.raises(ParallelGroupError, match="'b' is not a member of group 'g'"):
         wf.execute()
 
@@ -168,7 +168,7 @@ def test_a_policy_that_raises_something_else_is_a_verdict_of_failure(store: Stor
         raise error
 
     with workflow("w", store=store) as wf:
-        parallel(a, b, name="g").with_execution(policy=Asks(judge))
+        parallel(a, b, name="g").with_execution(policy=DurableCalls(judge))
     for _ in range(2):
         with pytest.raises(ParallelGroupError, match=f"policy of group 'g' raised .*{type(error).__name__}"):
             wf.execute(run_id="r")
@@ -194,7 +194,7 @@ def test_a_carelessly_made_refusal_still_is_a_verdict(store: Store, refusal: dic
         raise ParallelGroupError(**refusal)
 
     with workflow("w", store=store) as wf:
-        parallel(a, name="g").with_execution(policy=Asks(judge))
+        parallel(a, name="g").with_execution(policy=DurableCalls(judge))
     messages = []
     for _ in range(2):
         with pytest.raises(ParallelGroupError) as caught:
@@ -255,7 +255,7 @@ def test_a_recorded_verdict_stands(process: Callable[..., Any]) -> None:
 
     with workflow("w") as wf:
         group = parallel(a, b, name="g")
-        group.with_execution(policy=Asks(lambda results, context: asked.append(1)), backend="direct") >> after
+        group.with_execution(policy=DurableCalls(lambda results, context: asked.append(1)), backend="direct") >> after
     with pytest.raises(Died):
         wf.start(run_id="r", store=process(appends=4))
     before = len(asked)

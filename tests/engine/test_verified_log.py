@@ -13,7 +13,7 @@ from durable import LogCorrupt, Run, Store, Workflow, open_store, parallel, task
 from durable.core.digest import verified
 from durable.core.events import Event
 from durable.engine import journal
-from durable.engine.verified_log import Proof
+from durable.engine.verified_log import VerifiedLog
 
 MEMBERS = 120
 
@@ -73,7 +73,7 @@ def test_a_digest_that_is_gone_is_named(store: Store) -> None:
     """Where no digest holds an event, it is not returned."""
     _change(store, "UPDATE events SET digest = NULL WHERE seq > 1")
     with pytest.raises(LogCorrupt):
-        Proof(store, "run", 50).event(40)
+        VerifiedLog(store, "run", 50).event(40)
 
 
 def _append(store: Store, sizes: Sequence[int]) -> list[Event]:
@@ -98,9 +98,9 @@ def test_every_event_and_range_is_found(kind: str, tmp_path: Path) -> None:
         assert list(verified("long", opened.read("long"), opened.digests("long"))) == log
         ends = [seq for seq, _ in opened.digests("long")]
         for until in (0, 1, *ends[3:]):
-            proof = Proof(opened, "long", until)
+            proof = VerifiedLog(opened, "long", until)
             for seq in (1, 2, 4, 5, 44, 45, 46, 47, 200, 346, 347, 451):
                 assert proof.event(seq) == log[seq - 1]
             for begin, end in ((1, 451), (3, 50), (47, 47), (100, 349), (346, 400), (451, 451)):
-                assert list(Proof(opened, "long", until).read(begin, end)) == log[begin - 1 : end]
+                assert list(VerifiedLog(opened, "long", until).read(begin, end)) == log[begin - 1 : end]
                 assert list(proof.read(begin, end)) == log[begin - 1 : end], "also where some were read before"

@@ -27,7 +27,7 @@ FORM = {
 
 
 class Approve(BaseHumanStep):
-    """Asks a person."""
+    """DurableCalls a person."""
 
     title = "Approve the order"
     description = "Is it worth its price?"
