@@ -32,7 +32,7 @@ GRAPH = (
     "end_of",
     "needs",
     "after",
-    "lane",
+    "pool",
     "scheduler",
     "scheduled",
     "short",
