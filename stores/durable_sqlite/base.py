@@ -6,8 +6,8 @@ import sqlite3
 
 import msgspec
 
+from durable.clock import Clock
 from durable.core.sizes import Pruned, pruned_error
-from durable.store import Store
 from durable_sqlite import sql
 from durable_sqlite.compression import Compression
 from durable_sqlite.database import Database
@@ -16,9 +16,10 @@ from durable_sqlite.errors import run_not_found
 from durable_sqlite.lease_files import LeaseFiles
 
 
-class StoreBase(Store):
+class StoreBase:
     """The base of the mixins that ``SQLiteStore`` is made of; each implements some methods of the contract."""
 
+    clock: Clock
     _database: Database
     _dictionaries: Dictionaries
     _compression: Compression

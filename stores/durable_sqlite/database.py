@@ -189,8 +189,11 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         opened = open_connection(self.config, self.write_lock)
-        self._connection, self._read_only, self._outdated_schema, self._identity = opened
+        self._connection = opened.connection
         self._cursor = opened.connection.cursor()
+        self._read_only = opened.read_only
+        self._outdated_schema = opened.outdated_schema
+        self._identity = opened.identity
         # Without a sync for each commit the length of the write-ahead log costs nothing.
         preallocates = opened.read_only is None and self.config.synchronous == "full"
         self.wal_preallocation = WalPreallocation(self.config.path) if preallocates else None

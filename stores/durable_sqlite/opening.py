@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from durable.errors import StoreBusy, StoreReadOnly
 from durable_sqlite import schema, sql
@@ -24,7 +25,7 @@ makes a synced commit faster, and SQLite's default of 1,000 gets there too late 
 a sync for each commit there is nothing to gain, and each checkpoint costs."""
 
 
-class OpenedConnection(NamedTuple):
+class OpenedConnection(msgspec.Struct):
     """A connection and what is known of its file.
 
     Attributes:

@@ -19,6 +19,8 @@ from durable_sqlite import blobs, sql
 from durable_sqlite.base import StoreBase, any_run_key
 from durable_sqlite.database import Database
 from durable_sqlite.errors import driven_run_not_pruned, open_run_not_pruned, run_not_found
+from durable_sqlite.runs import run_info
+from durable_sqlite.sizes import measure
 
 PAGES_AT_ONCE = 512
 """Pages that are freed, or given back, in one transaction: about 2 MB."""
@@ -35,9 +37,9 @@ class Pruning(StoreBase):
         """Delete what a run has recorded, and keep a summary; see ``Store.prune``."""
         database = self._database
         run = any_run_key(database, run_id)
-        freed = self.sizes(run_id).own
+        freed = measure(database, run_id).own
         with database.transaction as connection:
-            info = self.run(run_id)  # by the same connection, so inside the transaction
+            info = run_info(self, run_id)  # by the same connection, so inside the transaction
             if info is None:
                 raise run_not_found(run_id)
             pruned = info.pruned

@@ -18,9 +18,7 @@ class Runs(StoreBase):
 
     def run(self, run_id: str) -> RunInfo | None:
         """Return one run; see ``Store.run``."""
-        for row in self._database.read(sql.SELECT_RUN, (run_id,), run_id):
-            return _info(self, row)
-        return None
+        return run_info(self, run_id)
 
     def runs(
         self, *, status: str | None = None, workflow: str | None = None, limit: int | None = None
@@ -41,6 +39,13 @@ class Runs(StoreBase):
             if not rows:
                 return
             before = rows[-1][0]
+
+
+def run_info(store: StoreBase, run_id: str) -> RunInfo | None:
+    """Return one run, or None. In a transaction, it is read inside of that."""
+    for row in store._database.read(sql.SELECT_RUN, (run_id,), run_id):
+        return _info(store, row)
+    return None
 
 
 def _info(store: StoreBase, row: tuple[Any, ...]) -> RunInfo:

@@ -1,7 +1,7 @@
 """Tables, and how a database becomes one of ours or is brought up to date.
 
-sqlite-utils makes and migrates the schema; it is imported only then, as it takes 0.24 s. It must not
-be needed to open a database that is up to date, and must not touch one that is not ours.
+sqlite-utils makes and migrates the schema; it is imported only then, as it takes 0.24 s, and so are the views.
+It must not be needed to open a database that is up to date, and must not touch one that is not ours.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable.errors import ForeignStore, StoreTooNew
-from durable_sqlite.views import all_views
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
@@ -133,6 +132,8 @@ def _version_of(connection: sqlite3.Connection, path: Path) -> int:
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date, inside the transaction that is open."""
     from sqlite_utils import Database
+
+    from durable_sqlite.views import all_views
 
     database = Database(connection, recursive_triggers=False, execute_plugins=False)
     _migrations().apply(database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durable.clock import Clock
+from durable.store import Store
 from durable_sqlite.checkpoints import Checkpoints
 from durable_sqlite.compression import Compression
 from durable_sqlite.database import Database
@@ -19,7 +20,7 @@ from durable_sqlite.url import DatabaseConfig
 from durable_sqlite.vacuum import Vacuum
 
 
-class SQLiteStore(LogWriter, LogReader, Runs, Checkpoints, Leases, Inbox, RunSizes, Pruning, Vacuum):
+class SQLiteStore(LogWriter, LogReader, Runs, Checkpoints, Leases, Inbox, RunSizes, Pruning, Vacuum, Store):
     """Logs in a SQLite file; several processes may use it at the same time.
 
     Beside the database stand ``-wal`` and ``-shm`` (SQLite's), ``-lock`` (one writer at a time) and the

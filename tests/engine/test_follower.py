@@ -128,7 +128,7 @@ def test_damage_is_named_and_named_again(growing: Growing, monkeypatch: pytest.M
     assert info is not None
     follower.state(info)
     growing.grow(2)
-    events = growing.store._open().runs["r"].events  # type: ignore[attr-defined]
+    events = growing.store._opened().runs["r"].events  # type: ignore[attr-defined]
     events[-1] = Event(events[-1].seq, 0, "TaskSucceeded", "t0", 1)
     info = growing.store.run("r")
     assert info is not None
