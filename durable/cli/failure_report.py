@@ -56,8 +56,8 @@ def failures_of(state: RunState, store: Store, limit: int | None = SHOWN) -> lis
 
 
 def _failure(state: RunState, store: Store, node: int) -> Failure:
-    from durable.engine.bulk_transitions import decode_refusal
     from durable.engine.map_results import status_counts
+    from durable.engine.refusals import decode_refusal
 
     name, status, seq = state.graph.ids[node], STATUSES[state.nodes[node]], state.outcome[node]
     event = store.event(state.run_id, seq)

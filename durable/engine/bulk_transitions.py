@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from durable.core.events import Draft
 from durable.core.run_events import run_cancelled, run_succeeded
 from durable.core.task_events import (
@@ -35,30 +33,16 @@ from durable.core.transitions import (
     TIMED_OUT,
     WAITING,
 )
-from durable.engine.evaluation import Refusal
 from durable.engine.journal import Journal
 from durable.engine.messages import TERMINATE, body_of
 from durable.errors import PoisonTask
 from durable.store import Message
 from durable.values.failures import encode_error, record_error
-from durable.values.payloads import Payload, decode_raw, encode_raw
 
 UNFINISHED = frozenset({PENDING, RUNNING, WAITING, INTERRUPTED, SUSPENDED})
 """Statuses of what may still run."""
 
 _BAD = frozenset({FAILED, TIMED_OUT, CANCELLED})
-
-_decode_refusal = msgspec.json.Decoder(Refusal).decode
-
-
-def encode_refusal(refusal: Refusal) -> Payload:
-    """Return a refusal as a payload."""
-    return encode_raw(msgspec.json.encode(refusal), "json")
-
-
-def decode_refusal(encoding: str | None, data: bytes | None) -> Refusal:
-    """Return the refusal that a GroupFailed event carries."""
-    return _decode_refusal(decode_raw(encoding, data)[1])
 
 
 def reopen_member(journal: Journal, line: Iterable[int], why: str) -> None:

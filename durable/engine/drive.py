@@ -7,6 +7,7 @@ start what was decided. It owns the run's state and is the only one that appends
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from durable.clock import Arrivals
@@ -26,7 +27,6 @@ from durable.engine.durable_calls import DurableCalls
 from durable.engine.heartbeat import Heartbeat
 from durable.engine.inbox import Inbox
 from durable.engine.journal import Journal, Observer
-from durable.engine.map_items import MapItems
 from durable.engine.messages import CANCEL, TERMINATE
 from durable.engine.recorder import Recorder
 from durable.engine.remote_groups import Factory, RemoteGroups
@@ -35,12 +35,14 @@ from durable.engine.run_view import RunView
 from durable.engine.running_attempts import RunningAttempts
 from durable.engine.shutdown import Aborted, Interruption, StopSignals
 from durable.engine.starter import Starter
-from durable.engine.verdicts import Verdicts
 from durable.executor import Executor, LoopExecutor
 from durable.store import Lease, Message, Store
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from durable.engine.map_items import MapItems
+    from durable.engine.verdicts import Verdicts
 
 LINGER = 0.2
 """Which part of a commit's usual time the driver waits for one more completion before it commits: where bodies are
@@ -104,17 +106,31 @@ class Drive:
         self.running.durable_calls = self.durable_calls
         self.journal.on_commit = self.durable_calls.committed
         self.recorder = Recorder(self.journal, self.running)
-        self.items = MapItems(self.journal, code, self._arrived.put)
-        self.starter = Starter(self.journal, self.running, code, self.durable_calls, self.items.item)
-        self.verdicts = Verdicts(self.journal, self.running, code, self.recorder.causes)
+        self.starter = Starter(self.journal, self.running, code, self.durable_calls, lambda node: self.items.item(node))
         self._limits = (default_limit, processes)
         self._grace = grace
         self._wait_on = wait
         self.inlines = True
         self._inline = False
+        self._reads_items = False
         self._stopping: str | None = None
         self._stop_by = 0.0
         self._ending: Message | None = None
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """Judges the run's groups; made and imported when there is one."""
+        from durable.engine.verdicts import Verdicts
+
+        return Verdicts(self.journal, self.running, self.code, self.recorder.causes)
+
+    @cached_property
+    def items(self) -> MapItems:
+        """Reads the items of the run's maps; made and imported when there is one."""
+        from durable.engine.map_items import MapItems
+
+        self._reads_items = True
+        return MapItems(self.journal, self.code, self._arrived.put)
 
     def request_stop(self, reason: str, grace: float | None = None) -> None:
         """Ask for a graceful stop, from any thread.
@@ -285,7 +301,7 @@ class Drive:
             idle = not running or (
                 len(self.durable_calls.held) >= len(running) and self.durable_calls.holding.issuperset(running)
             )
-            idle = idle and not self.items.reading
+            idle = idle and not (self._reads_items and self.items.reading)
             item = self.clock.take(queue, self._patience(wake), idle=idle)
         else:
             item = queue.get()

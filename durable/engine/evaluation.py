@@ -14,7 +14,7 @@ from durable.context.effects import Write
 from durable.context.metadata import Metadata
 from durable.core.policies import BestEffortGroupPolicy, GroupExecutionPolicy, StrictGroupPolicy, is_built_in
 from durable.core.policies.counts import MemberCounts
-from durable.core.results import ErrorRecord, TaskResult
+from durable.core.results import TaskResult
 from durable.core.specs import Fragment
 from durable.core.state import RunState
 from durable.core.transitions import ENDED, SUCCEEDED
@@ -22,26 +22,12 @@ from durable.definition.expressions import Linkable
 from durable.definition.member_tasks import MemberTasks
 from durable.definition.scheduling import Scheduling
 from durable.engine.map_results import Names, Results
+from durable.engine.refusals import Refusal
 from durable.engine.run_view import RunView
 from durable.errors import DefinitionError, ParallelGroupError
 from durable.values.failures import record_error
 
 Route: TypeAlias = Callable[[Any], Sequence[str] | None]
-
-
-class Refusal(msgspec.Struct, omit_defaults=True):
-    """Why a group failed, as the log keeps it.
-
-    Attributes:
-        message: the policy's message.
-        failed_tasks, successful_tasks: as the policy named them.
-        error: the error of a policy that raised something else than ``ParallelGroupError``.
-    """
-
-    message: str
-    failed_tasks: list[tuple[str, str]] = []
-    successful_tasks: list[str] = []
-    error: ErrorRecord | None = None
 
 
 class Verdict(msgspec.Struct):

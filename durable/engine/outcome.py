@@ -9,8 +9,8 @@ from typing import Any
 from durable.core.graph import Graph
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, SUCCEEDED, SUSPENDED
-from durable.engine.bulk_transitions import decode_refusal
 from durable.engine.map_results import Results
+from durable.engine.refusals import decode_refusal
 from durable.engine.run_view import RunView
 from durable.errors import (
     DeadlineExceeded,

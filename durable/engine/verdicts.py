@@ -11,9 +11,10 @@ from durable.core.policies.counts import MemberCounts
 from durable.core.task_events import group_failed, group_retry_requested, group_succeeded
 from durable.core.transitions import RUNNING
 from durable.definition.compile import Compiled
-from durable.engine.bulk_transitions import UNFINISHED, close_nodes, encode_refusal, reopen_member
-from durable.engine.evaluation import Refusal, Verdict, judge
+from durable.engine.bulk_transitions import UNFINISHED, close_nodes, reopen_member
+from durable.engine.evaluation import Verdict, judge
 from durable.engine.journal import Journal
+from durable.engine.refusals import Refusal, encode_refusal
 from durable.engine.running_attempts import RunningAttempts
 from durable.engine.scheduled_events import emit_fragment
 from durable.values.failures import record_error

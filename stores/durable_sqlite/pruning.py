@@ -30,28 +30,25 @@ YIELD_SECONDS = 0.002
 _FIRST_ROWS, _MOST_ROWS = 256, 4096
 
 
-class Pruning(StoreBase):
-    """The part of the store that deletes runs."""
-
-    def prune(self, run_id: str, tasks: Mapping[str, int]) -> Pruned:
-        """Delete what a run has recorded, and keep a summary; see ``Store.prune``."""
-        database = self._database
-        run = any_run_key(database, run_id)
-        freed = measure(database, run_id).own
-        with database.transaction as connection:
-            info = run_info(self, run_id)  # by the same connection, so inside the transaction
-            if info is None:
-                raise run_not_found(run_id)
-            pruned = info.pruned
-            if pruned is None:
-                _check_ended(info)
-                pruned = Pruned(self.clock.now(), info.updated, info.seq, dict(tasks), freed)
-                summary = {"ended": info.updated, "events": info.seq, "tasks": dict(tasks), "freed": freed}
-                connection.execute(sql.REVOKE_LEASE, (run_id,))
-                connection.execute(sql.MARK_PRUNED, (pruned.time, msgspec.json.encode(summary).decode(), run))
-                database.log_ends.pop(run_id, None)
-        delete_recorded(database, run)
-        return pruned
+def prune(store: StoreBase, run_id: str, tasks: Mapping[str, int]) -> Pruned:
+    """Delete what a run has recorded, and keep a summary; see ``Store.prune``."""
+    database = store._database
+    run = any_run_key(database, run_id)
+    freed = measure(database, run_id).own
+    with database.transaction as connection:
+        info = run_info(store, run_id)  # by the same connection, so inside the transaction
+        if info is None:
+            raise run_not_found(run_id)
+        pruned = info.pruned
+        if pruned is None:
+            _check_ended(info)
+            pruned = Pruned(store.clock.now(), info.updated, info.seq, dict(tasks), freed)
+            summary = {"ended": info.updated, "events": info.seq, "tasks": dict(tasks), "freed": freed}
+            connection.execute(sql.REVOKE_LEASE, (run_id,))
+            connection.execute(sql.MARK_PRUNED, (pruned.time, msgspec.json.encode(summary).decode(), run))
+            database.log_ends.pop(run_id, None)
+    delete_recorded(database, run)
+    return pruned
 
 
 def delete_recorded(database: Database, run: int) -> None:

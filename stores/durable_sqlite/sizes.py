@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from durable.core.sizes import Sizes
 from durable_sqlite import sql
-from durable_sqlite.base import StoreBase, any_run_key
+from durable_sqlite.base import any_run_key
 from durable_sqlite.database import Database
-
-
-class RunSizes(StoreBase):
-    """The part of the store that measures runs."""
-
-    def sizes(self, run_id: str) -> Sizes:
-        """Return what a run takes; see ``Store.sizes``."""
-        return measure(self._database, run_id)
 
 
 def measure(database: Database, run_id: str) -> Sizes:

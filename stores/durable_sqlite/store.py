@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from durable.clock import Clock
+from durable.core.sizes import Pruned, Sizes
 from durable.store import Store
 from durable_sqlite.checkpoints import Checkpoints
 from durable_sqlite.compression import Compression
@@ -13,14 +16,11 @@ from durable_sqlite.lease_files import LeaseFiles
 from durable_sqlite.leases import Leases
 from durable_sqlite.log_reader import LogReader
 from durable_sqlite.log_writer import LogWriter
-from durable_sqlite.pruning import Pruning
 from durable_sqlite.runs import Runs
-from durable_sqlite.sizes import RunSizes
 from durable_sqlite.url import DatabaseConfig
-from durable_sqlite.vacuum import Vacuum
 
 
-class SQLiteStore(LogWriter, LogReader, Runs, Checkpoints, Leases, Inbox, RunSizes, Pruning, Vacuum, Store):
+class SQLiteStore(LogWriter, LogReader, Runs, Checkpoints, Leases, Inbox, Store):
     """Logs in a SQLite file; several processes may use it at the same time.
 
     Beside the database stand ``-wal`` and ``-shm`` (SQLite's), ``-lock`` (one writer at a time) and the
@@ -46,6 +46,26 @@ class SQLiteStore(LogWriter, LogReader, Runs, Checkpoints, Leases, Inbox, RunSiz
         except BaseException:
             self._database.close()  # nobody else can
             raise
+
+    # What is done now and then is imported when it is done: a drive does not need it.
+
+    def sizes(self, run_id: str) -> Sizes:
+        """Return what a run takes; see ``Store.sizes``."""
+        from durable_sqlite.sizes import measure
+
+        return measure(self._database, run_id)
+
+    def prune(self, run_id: str, tasks: Mapping[str, int]) -> Pruned:
+        """Delete what a run has recorded, and keep a summary; see ``Store.prune``."""
+        from durable_sqlite.pruning import prune
+
+        return prune(self, run_id, tasks)
+
+    def reclaim(self) -> int:
+        """Give space back to the file system; see ``Store.reclaim``."""
+        from durable_sqlite.vacuum import reclaim
+
+        return reclaim(self)
 
     def close(self) -> None:
         """Close the connection and release the locks of all leases: their owner counts as gone."""
