@@ -1,5 +1,8 @@
 """Checks the relative links of all Markdown files: the file is there, and so is the heading.
 
+Paths of the project that stand in `code` are checked too, so that a table of places cannot fall behind the tree. Not in
+what tells history: decisions and the changelog name files as they were.
+
 Links to other sites are not followed: the gate must not depend on a network.
 
 Usage: ``python -m tools.check_links``
@@ -21,6 +24,7 @@ from tools import ROOT
 
 SKIPPED = {"build", "dist", "node_modules"}
 ANCHOR = re.compile(r"""<\w+[^>]*\s(?:id|name)=["']([^"']+)["']""")
+PATH = re.compile(r"(?:durable|stores|tests|tools|docs|examples|benchmarks)(?:/[\w.-]+)*/?|[a-z_]+/[a-z_]+\.py")
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 
@@ -68,6 +72,13 @@ def links(text: str) -> Iterator[tuple[int, str]]:
             yield (token.map or [0])[0] + 1, unquote(target)
 
 
+def paths(text: str) -> Iterator[tuple[int, str]]:
+    """Yield ``(line, path)`` of the project's files and folders that a page names in code."""
+    for token in tokens(text):
+        if token.type == "code_inline" and PATH.fullmatch(token.content):
+            yield (token.map or [0])[0] + 1, token.content
+
+
 @cache
 def _anchors_of(page: Path) -> set[str]:
     return anchors(page.read_text(encoding="utf-8"))
@@ -90,6 +101,17 @@ def problem(page: Path, target: str, root: Path) -> str | None:
     return None
 
 
+def is_history(page: Path) -> bool:
+    """Return whether a page tells how things were."""
+    return page.name == "CHANGELOG.md" or page.parent.name == "decisions"
+
+
+def is_there(path: str, page: Path, root: Path) -> bool:
+    """Return whether a path is in the project, in ``durable/`` or beside the page; capitals stand for any name."""
+    pattern = re.sub(r"[A-Z]{2,}", "*", path)
+    return any(base.exists() and any(base.glob(pattern)) for base in (root, root / "durable", page.parent))
+
+
 def pages(root: Path) -> list[Path]:
     """Return the project's Markdown files, without hidden and built folders."""
     found = []
@@ -109,6 +131,10 @@ def check(root: Path) -> tuple[int, list[str]]:
             count += 1
             if wrong := problem(page, target, root):
                 broken.append(f"{page.relative_to(root)}:{line}: {target}: {wrong}")
+        for line, path in paths(page.read_text(encoding="utf-8")) if not is_history(page) else ():
+            count += 1
+            if not is_there(path, page, root):
+                broken.append(f"{page.relative_to(root)}:{line}: {path}: not in the project")
     return count, broken
 
 
@@ -117,7 +143,7 @@ def main() -> int:
     count, broken = check(ROOT)
     for line in broken:
         print(line)
-    print(f"{count} links, {len(broken)} broken")
+    print(f"{count} links and paths, {len(broken)} broken")
     return 1 if broken else 0
 
 

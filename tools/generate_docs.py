@@ -13,7 +13,7 @@ from pathlib import Path
 from durable.core.catalogue import EVENTS, EventKind
 from durable.core.events import LOG_FORMAT
 from durable.core.transitions import ENDED, PENDING, STATUSES, TABLES
-from tools import ROOT
+from tools import ROOT, rooms_page
 from tools.cli_page import contents
 
 FOLDER = ROOT / "docs" / "reference"
@@ -118,7 +118,17 @@ def cli() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"events.md": events, "state-diagrams.md": state_diagrams, "cli.md": cli}
+def architecture() -> str:
+    """Return the page about the rooms, whose diagram and table are generated."""
+    return rooms_page.page(FOLDER.parent / "architecture.md", rows)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "events.md": events,
+    "state-diagrams.md": state_diagrams,
+    "cli.md": cli,
+    "../architecture.md": architecture,
+}
 
 
 def stale(folder: Path) -> list[str]:

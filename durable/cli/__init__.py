@@ -1,4 +1,7 @@
-"""The command line, one file a command. It must not fold, decide or drive; that is asked of ``durable.runs.start``."""
+"""The command line: ``commands/`` has one file a command, beside it stands what several commands share.
+
+It must not fold, decide or drive: it asks ``durable.runs``.
+"""
 
 from durable.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The pure core: facts, the transition table, the fold and the next decision.
+"""The pure machine: events, the transition table, the fold, decisions, policies, plans.
 
 Nothing here does I/O, reads a clock, draws a random number or starts a thread.
 """

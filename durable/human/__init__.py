@@ -1,6 +1,7 @@
-"""Questions to people: asked by tasks, answered from anywhere, at any time, also while nothing runs.
+"""People: what runs wait for, and answers to questions, given at any time, also while nothing runs.
 
-``questions`` says what fits, ``answers`` delivers, ``pending`` lists what is open. It must not drive runs.
+What a question is, and which answers fit it, is part of a definition (``definition/questions.py``). It must not
+drive runs.
 """
 
 from __future__ import annotations

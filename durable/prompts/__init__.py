@@ -1,7 +1,7 @@
-"""Prompts in files: versions and labels in YAML, strict and sandboxed rendering, every rendering recorded.
+"""Prompts in YAML files: versions and labels, strict and sandboxed rendering, every rendering recorded.
 
-It must not import jinja2 or yaml before they are needed: they are an extra. It knows no runs; a rendering
-is told to the context of the task that does it.
+It must not import jinja2 or yaml before they are needed: they are an extra. It knows no runs; a rendering is told
+to the context of the task that does it.
 """
 
 from __future__ import annotations

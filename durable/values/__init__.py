@@ -1,1 +1,4 @@
-"""How values become bytes and text: the parts behind ``durable.values.payloads``. It must not know events or stores."""
+"""Values to bytes and back: payloads, previews, errors as data, references to a program's own classes.
+
+It must not know events, runs or stores.
+"""

@@ -53,3 +53,16 @@ def test_broken_links_are_named_with_their_line(tmp_path: Path) -> None:
         ["one.md:8", "../secret.md"],
         ["one.md:8", "/docs/two.md"],
     ]
+
+
+def test_paths_in_code_have_to_be_in_the_project(tmp_path: Path) -> None:
+    """In ``durable/`` or beside the page will do; what tells history may name what is gone."""
+    for name in ("durable/core/fold.py", "docs/decisions/0001.md", "docs/one.md", "docs/notes/two.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("", encoding="utf-8")
+    named = "`durable/core/fold.py` `core/fold.py` `durable/core/` `notes/two.py` `durable/core/NAME.py` `a/b.txt`"
+    (tmp_path / "docs/one.md").write_text(f"{named}\n\n`core/gone.py` `tools/` `durable/x.py`", encoding="utf-8")
+    (tmp_path / "docs/decisions/0001.md").write_text("`core/gone.py`", encoding="utf-8")
+    count, wrong = check(tmp_path)
+    assert count == 8
+    assert [line.split(": ")[1] for line in wrong] == ["core/gone.py", "tools/", "durable/x.py"]
