@@ -19,7 +19,7 @@ from tools import ROOT, isolated
 
 DISTRIBUTION = "durable-runs"
 EXTRAS = {"forms", "prompts", "test"}
-PACKAGES = ("durable", "durable_memory", "durable_sqlite")
+PACKAGES = ("durable", "durable_runs", "durable_memory", "durable_sqlite")
 MOST_DEPENDENCIES = 15
 MOST_MEGABYTES = 60
 
