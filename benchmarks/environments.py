@@ -101,7 +101,7 @@ PEERS = (
         ),
     ),
 )
-CORE = Peer("durable", "durable", "import durable", source=str(ROOT))
+CORE = Peer("durable", "durable-runs", "import durable", source=str(ROOT))
 
 
 @dataclass(frozen=True)

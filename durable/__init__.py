@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from durable._version import __version__
 
+_DISTRIBUTION = "durable-runs"  # the command's way in looks for it: other distributions have a package of this name
 TYPE_CHECKING = False  # type checkers know the name; importing typing would cost 10 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Prompts in files: which version a task rendered stands in the log. No model is asked; a word count stands for it.
 
-It needs an extra: pip install 'durable[prompts]'
+It needs an extra: pip install 'durable-runs[prompts]'
 """
 
 from __future__ import annotations

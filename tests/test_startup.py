@@ -53,7 +53,7 @@ with workflow("small") as wf:
     one >> two
 assert wf.execute(store=STORE) == [1, 2.5, "three"]
 """
-HELP = "from durable.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+HELP = "import sys\nfrom durable_runs import main\nsys.argv[1:] = ['--help']\ntry: main()\nexcept SystemExit: pass"
 
 AROUND = """
 import sys
@@ -124,7 +124,7 @@ def test_help_brings_click_and_the_commands_words(tmp_path: Path) -> None:
     """``durable --help`` imports no engine, no store and none of the libraries that they stand on."""
     found = imported(HELP, tmp_path)
     assert foreign(found) <= CLICK
-    assert own(found) <= {"durable", "durable._version", "durable.cli"}
+    assert own(found) <= {"durable", "durable._version", "durable.cli", "durable_runs"}
 
 
 @pytest.mark.parametrize("module", ["logging", "importlib.metadata", "asyncio", "durable.cli"])

@@ -1,7 +1,7 @@
 """Builds the wheel and tries it in a fresh environment, where the tree cannot be seen.
 
-What it looks at: the files in the wheel, the imports, the typing markers, the command, one workflow
-in each store, and how many packages an installation brings along.
+What it looks at: the files in the wheel, the name and the extras, the imports, the typing markers, the command, one
+workflow in each store, and how many packages an installation brings along.
 
 Usage: ``python -m tools.check_wheel``
 """
@@ -17,7 +17,9 @@ from zipfile import ZipFile
 from durable._version import __version__
 from tools import ROOT, isolated
 
-PACKAGES = ("durable", "durable_memory", "durable_sqlite")
+DISTRIBUTION = "durable-runs"
+EXTRAS = {"forms", "prompts", "test"}
+PACKAGES = ("durable", "durable_runs", "durable_memory", "durable_sqlite")
 MOST_DEPENDENCIES = 15
 MOST_MEGABYTES = 60
 
@@ -56,7 +58,7 @@ def run(*command: str | Path, folder: Path) -> str:
 def check_files(names: set[str]) -> None:
     """Check what the wheel holds, and that it holds nothing else at its top."""
     tops = {name.partition("/")[0] for name in names}
-    info = f"durable-{__version__}.dist-info"
+    info = f"{DISTRIBUTION.replace('-', '_')}-{__version__}.dist-info"
     if tops != {*PACKAGES, info}:
         raise WheelError(f"the wheel's top level is {sorted(tops)}")
     needed = {f"{package}/py.typed" for package in PACKAGES} | {f"{info}/licenses/LICENSE"}
@@ -64,10 +66,25 @@ def check_files(names: set[str]) -> None:
         raise WheelError(f"the wheel lacks {sorted(missing)}")
 
 
+def check_name(python: Path, folder: Path) -> None:
+    """Check the installed distribution's name, and that no extra asks for it by another one.
+
+    The build writes out extras that ask for others of the same distribution; what it does not know by name it leaves.
+    """
+    code = f"from importlib.metadata import metadata as m; import json; print(json.dumps(m({DISTRIBUTION!r}).json))"
+    found = json.loads(run(python, "-I", "-c", code, folder=folder))
+    if found["name"] != DISTRIBUTION:
+        raise WheelError(f"the distribution calls itself {found['name']}")
+    if left := [each for each in found["requires_dist"] if each.startswith("durable")]:
+        raise WheelError(f"an extra asks for another distribution: {', '.join(left)}")
+    if missing := EXTRAS - {*found["provides_extra"]}:
+        raise WheelError(f"the distribution lacks the extras {sorted(missing)}")
+
+
 def check_footprint(python: Path, folder: Path) -> str:
     """Check how much an installation brings along; return a line about it."""
     listed = json.loads(run(python, "-m", "pip", "list", "--format=json", folder=folder))
-    names = {each["name"] for each in listed} - {"durable", "pip", "setuptools", "wheel"}
+    names = {each["name"] for each in listed} - {DISTRIBUTION, "pip", "setuptools", "wheel"}
     place = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip())
     tools = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel")
     size = sum(
@@ -106,6 +123,9 @@ def check(folder: Path) -> None:
     if __version__ not in version:
         raise WheelError(f"durable --version says {version!r}, not {__version__}")
     print("    ok imports, durable --version", flush=True)
+
+    check_name(python, folder)
+    print(f"    ok it is {DISTRIBUTION}, and so are its extras", flush=True)
 
     (folder / "smoke.py").write_text(WORKFLOW, encoding="utf-8")
     run(python, "smoke.py", folder=folder)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from tools import ROOT
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13), (3, 14))
-"""What durable is for; the newest may be one that hardly any machine has."""
+"""What durable is for; docs/platforms.md says on which of them the gate has run."""
 
 _ASK = """
 import sys, sysconfig, venv, ensurepip

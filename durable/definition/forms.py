@@ -13,7 +13,7 @@ import msgspec
 from durable.errors import DefinitionError, FeedbackRefused
 from durable.values.exact import is_exact
 
-EXTRA = "Install the extra: pip install 'durable[forms]'"
+EXTRA = "Install the extra: pip install 'durable-runs[forms]'"
 SHOWN = 5
 """Violations that an error names."""
 _LONGEST = 200  # characters of one violation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durable.errors import DurableError
 
-EXTRA = "Install the extra: pip install 'durable[prompts]'"
+EXTRA = "Install the extra: pip install 'durable-runs[prompts]'"
 
 
 class PromptError(DurableError):

@@ -100,7 +100,7 @@ def test_an_approval_with_a_form_is_a_custom_question() -> None:
 
 def test_a_form_without_its_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", None)
-    with pytest.raises(DefinitionError, match=r"pip install 'durable\[forms\]'"):
+    with pytest.raises(DefinitionError, match=r"pip install 'durable-runs\[forms\]'"):
         asked(form_schema=FORM)
 
 

@@ -124,5 +124,5 @@ def test_a_file_makes_no_objects(tmp_path: Path) -> None:
 def test_without_pyyaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """What to install is said, not only what could not be imported."""
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(PromptError, match=r"pip install 'durable\[prompts\]'"):
+    with pytest.raises(PromptError, match=r"pip install 'durable-runs\[prompts\]'"):
         read(ENTRY)

@@ -146,7 +146,7 @@ def test_without_jinja2_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     """What to install is said, not only what could not be imported."""
     monkeypatch.delitem(sys.modules, "durable.prompts.sandbox", raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(PromptError, match=r"pip install 'durable\[prompts\]'"):
+    with pytest.raises(PromptError, match=r"pip install 'durable-runs\[prompts\]'"):
         render("a")
 
 

@@ -20,7 +20,7 @@ def store_opener(url_scheme: str) -> Any:
     for point in entry_points(group="durable.stores"):
         if point.name == url_scheme:
             return point.load()
-    raise StoreNotFound(f"no store is installed for {url_scheme}://", hint="Is durable installed?")
+    raise StoreNotFound(f"no store is installed for {url_scheme}://", hint="Is durable-runs installed?")
 
 
 def open_quickly(url: str) -> Store:
