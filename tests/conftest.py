@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from durable import Event, Store, open_store
 from durable.testing import FakeClock
 from durable_memory.database import Database
 from durable_memory.store import MemoryStore
+
+# A shell lets what it runs in the background ignore SIGINT, and so would every process that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

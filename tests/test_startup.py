@@ -21,6 +21,8 @@ PARTS = ("concurrent", "email", "importlib", "urllib", "xml")
 
 BARE = {"abc", "codecs", "errno", "io", "os", "posixpath", "genericpath", "stat"}
 """What Python has loaded before, or has not, depending on how it was installed and started."""
+NEWER = {"annotationlib", "ast", "compression"} if sys.version_info >= (3, 14) else set[str]()
+"""What newer versions' own ``functools`` and ``shutil`` bring."""
 
 TYPING = {
     "collections", "contextlib", "copyreg", "functools", "importlib", "itertools", "keyword", "operator", "re",
@@ -78,7 +80,7 @@ def foreign(names: Iterable[str]) -> set[str]:
     """Modules of others, by package."""
     outer = [name if name.partition(".")[0] in PARTS else name.partition(".")[0] for name in names]
     public = {name for name in outer if not any(part.startswith("_") for part in name.split("."))}
-    return {name for name in public if not name.startswith("durable")} - BARE
+    return {name for name in public if not name.startswith("durable")} - BARE - NEWER
 
 
 def own(names: Iterable[str]) -> set[str]:
