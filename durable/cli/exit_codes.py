@@ -16,13 +16,13 @@ SIGINT = 128 + signal.SIGINT
 SIGTERM = 128 + signal.SIGTERM
 
 MEANINGS = {
-    OK: "done; for plan: a resume would go on",
+    OK: "done; for plan: a resume would continue the run",
     FAILED: "the run failed or was cancelled; for verify: something is damaged",
     USAGE: "wrong usage, or the file does not define a workflow that can run",
     ERROR: "another error: no such store or run, a damaged or busy store, ...",
     NOTHING: "nothing to do: the run has ended (plan, cancel, terminate, signal)",
     DIVERGED: "the code differs from what the run recorded (run, resume, plan)",
-    DRIVEN: "somebody else drives the run now (run, resume, plan)",
+    DRIVEN: "another process drives the run now (run, resume, plan)",
     SUSPENDED: "the run waits for an answer, a signal or a timer (run, resume RUN)",
     SIGINT: "interrupted by SIGINT (Ctrl-C); a run can be resumed",
     SIGTERM: "interrupted by SIGTERM; a run can be resumed",

@@ -75,7 +75,7 @@ def report_stop(watch: Watch, stop: Stopped, manner: Manner, store: Store | None
     from durable.runs.start import Run
 
     if watch.state is None or store is None:
-        note("interrupted before the run went on; nothing was recorded")
+        note("interrupted before the run continued; nothing was recorded")
         return stop.code
     run = Run(store, watch.state.run_id)
     if manner.as_json:

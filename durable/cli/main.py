@@ -65,13 +65,13 @@ def main() -> None:
     """Run workflows that survive, and look into their logs.
 
     \b
-    durable run etl.py          run the workflow in etl.py; the same again goes on where it was killed
+    durable run etl.py          run the workflow in etl.py; the same again resumes it where it was killed
     durable runs                what has run
     durable show RUN            what became of each task
     durable plan RUN            what a resume would do, and why
-    durable resume              go on with everything that can go on
+    durable resume              resume everything that can be resumed
     durable waiting             what runs wait for; durable answer RUN answers a question
-    durable prune               delete what old runs have recorded, and keep their summaries
+    durable prune               delete the events of old runs, keep their summaries
 
     Logs are kept in the store that --store names, else the variable DURABLE_STORE, else .durable/runs.db.
     """

@@ -24,7 +24,7 @@ grace_option = click.option(
     metavar="SECONDS",
     default=5.0,
     show_default=True,
-    help="How long running tasks may go on after Ctrl-C or SIGTERM.",
+    help="How long running tasks may continue after Ctrl-C or SIGTERM.",
 )
 wait_option = click.option(
     "--wait", is_flag=True, help="Stay until the end, also while a run waits for people, signals or timers."

@@ -114,7 +114,7 @@ class _Display:
         if now.slowest:
             texts.insert(0, (f"running: {slowest(now)}", "cyan"))
         if _stopping():
-            texts.append(("stopping: running tasks may finish for a moment; once more breaks off", "yellow"))
+            texts.append(("stopping: running tasks get a moment to finish; a second signal stops at once", "yellow"))
         lines = [Text(printable(text), style, overflow="ellipsis", no_wrap=True) for text, style in texts]
         return Group(head, *lines)
 

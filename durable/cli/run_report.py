@@ -105,7 +105,7 @@ def _print_waits(run: Run, state: RunState, seconds: float | None) -> None:
     note(f"run {run.run_id} is {coloured('suspended', 'yellow', bold=True)}{after}")
     for line in lines_of_waits(run, state):
         note(f"  {line}")
-    note(f"then go on with: {run.resume_command()}")
+    note(f"then resume with: {run.resume_command()}")
 
 
 def _print_failure(run: Run, state: RunState, seconds: float | None) -> None:

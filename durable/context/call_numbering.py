@@ -103,10 +103,10 @@ class Numbering:
             return
         if self._loops and not path.startswith(f"{self._loops[-1]}/"):
             raise DefinitionError(
-                f"tracked loop {path} was begun while tracked loop {self._loops[-1]} is not over",
+                f"tracked loop {path} was started while tracked loop {self._loops[-1]} is not over",
                 run_id=self._run_id,
                 task_id=self._task_id,
-                hint="Run them one after the other or one in the other, or make each a task of its own",
+                hint="Run them one after the other, nest them, or make each a task of its own",
             )
         self._loops.append(path)
 

@@ -100,7 +100,7 @@ class Staging:
         if self._goto:
             if found.again:
                 raise DefinitionError(
-                    "an attempt cannot ask for another iteration and go somewhere else",
+                    "an attempt cannot both ask for another iteration and jump to another task",
                     run_id=self.run_id,
                     task_id=self.task_id,
                 )

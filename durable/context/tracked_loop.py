@@ -44,7 +44,7 @@ class Tracked(Generic[T]):
         port = self._context.port
         if port.is_async:
             raise DefinitionError(
-                "a coroutine's tracked loop is iterated with async for, so that its event loop goes on",
+                "a coroutine's tracked loop is iterated with async for, so that its event loop keeps running",
                 run_id=self._context.run_id,
                 task_id=self._context.task_id,
                 hint="Write: async for item in ctx.track(...)",
@@ -118,7 +118,7 @@ class Tracked(Generic[T]):
             changes=[what],
             run_id=self._context.run_id,
             task_id=self._context.task_id,
-            hint="Give track() a key= that tells items apart, and the items in the same order",
+            hint="Give track() a key= that identifies items, and the items in the same order",
         )
 
     def _identity(self, item: Any) -> str | None:

@@ -67,7 +67,7 @@ def verified(
     extra = next(source, None)
     if extra is not None:
         raise LogCorrupt(
-            "the log goes on without a digest",
+            "the log continues without a digest",
             run_id=run_id,
             seq=extra.seq,
             hint="Events before it are intact: see durable verify, and restore the rest from a backup",

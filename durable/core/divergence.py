@@ -139,10 +139,10 @@ def _map(name: str, was: MapSpec | None, now: MapSpec | None, begun: bool, reuse
     lines = []
     if was.source != now.source:
         old, new = (f"the result of {one}" if one else "items of its own" for one in (was.source, now.source))
-        lines.append(f"{name}: went over {old}, goes over {new} now")
+        lines.append(f"{name}: mapped over {old}, maps over {new} now")
     if was.keyed != now.keyed:
         old, new = ("keys" if one else "positions" for one in (was.keyed, now.keyed))
-        lines.append(f"{name}: its members were told apart by {old}, and are by {new} now")
+        lines.append(f"{name}: its members were identified by {old}, and are by {new} now")
     if was.parameter != now.parameter:
         lines.append(f"{name}: its items were bound to {was.parameter!r}, and are to {now.parameter!r} now")
     (found.before if begun else found.reported).extend(lines)

@@ -174,7 +174,7 @@ def _task(
             return PlanItem(name, "run", f"suspended, and what it waited for is there{code}")
         return PlanItem(name, "blocked", f"suspended; waits for: {said}")
     if node in state.iterations:
-        return PlanItem(name, "run", f"goes on with iteration {state.iteration(node)}{code}")
+        return PlanItem(name, "run", f"continues with iteration {state.iteration(node)}{code}")
     missing = _missing(state, node)
     if missing:
         return PlanItem(name, "blocked", f"follows {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}")
@@ -200,7 +200,7 @@ def _kept(state: RunState, node: int) -> str:
     marks = dict(walk(state.marks.get(node, {})))
     steps = sum(mark.kind == STEP for mark in marks.values())
     places = [mark.position for path, mark in marks.items() if mark.kind == LOOP and "/" not in path and mark.position]
-    said = [f"goes on after item {places[-1]:,} of its loop"] if places else []
+    said = [f"continues after item {places[-1]:,} of its loop"] if places else []
     said += [f"{steps:,} of its steps recorded"] if steps else []
     said += ["its state saved"] if node in state.saved else []
     return f"; {', '.join(said)}" if said else ""
@@ -221,7 +221,7 @@ def _group(state: RunState, node: int) -> PlanItem:
     if status in (SUCCEEDED, SKIPPED) or (status in _BAD and state.settled(node)):
         return PlanItem(name, "reuse", f"{STATUSES[status]}: the verdict stands", group=True)
     if status in _BAD:
-        return PlanItem(name, "judge", f"{STATUSES[status]}: judged again once its members are settled", group=True)
+        return PlanItem(name, "judge", f"{STATUSES[status]}: re-evaluated once its members are settled", group=True)
     if status == RUNNING:
         is_map = node in state.graph.expansions.by_group  # which are counted
         missing = [line for line in state.graph.members[node] if not _member_settled(state, line)] if not is_map else []

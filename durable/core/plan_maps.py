@@ -109,7 +109,7 @@ def _words(counts: dict[int, int], awake: int, again: bool, settled: bool, drive
     order = sorted(merged.items(), key=lambda pair: (pair[0] != "reused", pair[0] == "not started"))
     yield from (f"{count:,} {word}" for word, count in order)
     if counts[SUSPENDED]:
-        ready = f", {awake:,} of which can go on" if awake else ""
+        ready = f", {awake:,} of which can continue" if awake else ""
         yield f"{counts[SUSPENDED]:,} suspended{ready}"
 
 

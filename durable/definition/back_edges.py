@@ -42,7 +42,7 @@ class Shape:
             if left:
                 raise DefinitionError(
                     f"the steps {', '.join(left)} form a loop that can be entered in several places",
-                    hint="Let one step be the way in, or go round in a body: ctx.next_iteration, ctx.next_task",
+                    hint="Give the loop one entry step, or loop in a body: ctx.next_iteration, ctx.next_task",
                 )
 
     def reached(self) -> set[str]:

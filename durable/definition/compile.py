@@ -217,7 +217,7 @@ class Compiled:
         name, source = group.task_id, group.source
         if source is not None and source.task_id not in names:
             raise DefinitionError(
-                f"the map {name!r} goes over the result of {source.task_id!r}, which is not linked",
+                f"the map {name!r} iterates over the result of {source.task_id!r}, which is not linked",
                 hint=f"Link it: {source.task_id} >> {group.task.task_id}.map({source.task_id})",
             )
         taken = next((other for other in names if other.startswith(f"{name}/")), None)

@@ -170,7 +170,7 @@ class ExecutionSettings:
                     f"task {node.task_id!r} asks for the context ({node.signature.context!r}), and the bodies of the "
                     f"group {self.task_id!r} run in other processes, where there is none",
                     task_id=node.task_id,
-                    hint="Hand the body what it needs as arguments and return what is to be kept, or run the task "
+                    hint="Pass the body what it needs as arguments and return what is to be kept, or run the task "
                     "in a group with CoordinationBackend.THREADING",
                 )
 
@@ -181,7 +181,7 @@ def _backend(backend: Backend) -> tuple[CoordinationBackend, Callable[[], Execut
         return CoordinationBackend.PROCESS, backend
     if hasattr(backend, "submit"):
         raise DefinitionError(
-            f"backend= takes what makes an executor, not the executor {backend!r} itself: one that breaks is made anew",
+            f"backend= takes what makes an executor, not the executor {backend!r} itself: a broken one is replaced",
             hint="Write backend=lambda: ...",
         )
     try:

@@ -62,7 +62,7 @@ def check_form(schema: dict[str, Any], value: Any) -> None:
     except Unresolvable as error:
         raise FeedbackRefused(f"the form refers to something that it does not hold: {error}") from None
     except RecursionError:
-        raise FeedbackRefused("the answer cannot be held to the form: its form_schema refers to itself") from None
+        raise FeedbackRefused("the answer cannot be checked: its form_schema refers to itself") from None
     if errors:
         lines = [_line(error) for error in errors[:SHOWN]]
         more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []

@@ -153,5 +153,5 @@ def refuse_twice(key: str, one: int, other: int, name: str) -> DuplicateKey:
     return DuplicateKey(
         f"the items at positions {one} and {other} of {name!r} have the same key {key!r}",
         task_id=name,
-        hint="Let key= tell them apart, or drop one of them",
+        hint="Let key= distinguish them, or remove one of them",
     )

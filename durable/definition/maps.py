@@ -80,7 +80,7 @@ class MapGroup(ParallelGroup):
         elif isinstance(items, Iterator):
             if self.used:
                 raise DefinitionError(
-                    f"the items of {self.task_id!r} come from an iterator that was read before",
+                    f"the items of {self.task_id!r} come from an iterator that was already read",
                     task_id=self.task_id,
                     hint="Give map a list, or a function that returns an iterator: t.map(lambda: read(path))",
                 )
@@ -112,11 +112,11 @@ def checked_items(items: Any, name: str, *, keyed: bool) -> Any:
     """
     if isinstance(items, (str, bytes)):
         raise DefinitionError(
-            f"{name}.map() would go over the characters of a text", hint="Give it a list, such as [text]"
+            f"{name}.map() would map over the characters of a text", hint="Give it a list, such as [text]"
         )
     if isinstance(items, (set, frozenset)) and not keyed:
         raise DefinitionError(
-            f"{name}.map(): a set has another order in each process, so that its items cannot be told apart",
+            f"{name}.map(): a set has another order in each process, so that its items cannot be identified",
             hint="Give key=, or a sorted list",
         )
     if hasattr(items, "__aiter__") and not isinstance(items, Iterable):
@@ -126,7 +126,7 @@ def checked_items(items: Any, name: str, *, keyed: bool) -> Any:
         )
     if not isinstance(items, Iterable) and not callable(items):
         raise DefinitionError(
-            f"{name}.map() goes over items, not over {items!r}",
+            f"{name}.map() maps over items, not over {items!r}",
             hint="Give it an iterable, a task whose result is one, or a function that returns one",
         )
     return items

@@ -97,7 +97,7 @@ def _options(kind: FeedbackType, given: Sequence[str] | None) -> tuple[str, ...]
     for option in options:
         check_id(option)
         if option != option.strip():
-            raise DefinitionError(f"the option {option!r} begins or ends with spaces")
+            raise DefinitionError(f"the option {option!r} starts or ends with spaces")
     if len(set(options)) < len(options):
         raise DefinitionError(f"the options are not distinct: {', '.join(map(repr, options))}")
     return options

@@ -101,8 +101,8 @@ class Scheduling:
             own = group.source.task_id
             if group.source not in ids and not self._is_used(own):
                 raise DefinitionError(
-                    f"the map {group.task_id!r} goes over the result of {own!r}, which the run does not have",
-                    hint="Go over a task of the workflow, or schedule both: other >> task.map(other)",
+                    f"the map {group.task_id!r} iterates over the result of {own!r}, which the run does not have",
+                    hint="Map over a task of the workflow, or schedule both: other >> task.map(other)",
                 )
             source = ids.get(group.source, own)
         names = {node.task_id for node in ids}
@@ -201,7 +201,7 @@ def _check_executor(group: ParallelGroup) -> None:
     """Refuse an executor of the group's own: after a crash nobody could say how it is made."""
     if group.factory is not None:
         raise DefinitionError(
-            f"the group {group.task_id!r} is scheduled while the run goes on, and has an executor of its own, which "
+            f"the group {group.task_id!r} is scheduled by a body, and has an executor of its own, which "
             "is not recorded",
             hint="Use backend=CoordinationBackend.PROCESS, or define the group with the workflow",
         )

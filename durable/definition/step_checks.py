@@ -44,7 +44,7 @@ def resolved_edges(given: WorkflowDefinition) -> tuple[list[Edge], str, list[str
         if edge.condition is not None and (not callable(edge.condition) or iscoroutinefunction(edge.condition)):
             raise DefinitionError(
                 f"the condition of the edge {source} -> {target} is a function of the context, not {edge.condition!r}",
-                hint="Write a plain def or lambda; what needs to wait belongs into a step",
+                hint="Write a plain def or lambda; what needs to wait belongs in a step",
             )
         edges.append(type(edge)(source, target, edge.condition))
     if given.initial_step is None:
@@ -85,7 +85,7 @@ def _ends(given: WorkflowDefinition, edge: Any) -> tuple[str, str]:
     if edge.source is None or edge.source == "":
         raise DefinitionError(
             f"an edge into {edge.target!r} comes from nowhere",
-            hint="Give it a source; where runs begin is initial_step=",
+            hint="Give it a source; where runs start is initial_step=",
         )
     label = f"the edge {_shown(edge.source)} -> {_shown(edge.target)}"
     return _name(given, edge.source, label), _name(given, edge.target, label)

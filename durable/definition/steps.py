@@ -162,7 +162,7 @@ class BaseHumanStep(BaseMachineStep):
             f"nobody answered within {self.expires_in:g} s",
             run_id=context.run_id,
             task_id=context.task_id,
-            hint="To go on without an answer, write on_expired(self, context) in the step",
+            hint="To continue without an answer, write on_expired(self, context) in the step",
         )
 
     def _forget(self, channel: Any, form: Any) -> None:

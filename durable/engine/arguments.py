@@ -72,7 +72,7 @@ def next_arguments(attempt: AttemptPort, data: Any) -> Mapping[str, Any]:
     if isinstance(data, Task):
         if data.fn is not task.fn and data.template != task.template:
             raise DefinitionError(
-                f"next_iteration goes round {task.task_id!r} and not to {data.task_id!r}",
+                f"next_iteration repeats {task.task_id!r}; it cannot go to {data.task_id!r}",
                 task_id=task.task_id,
                 hint="Use next_task for another task",
             )

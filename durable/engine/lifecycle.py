@@ -120,7 +120,7 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
             return Ended()
         if state.status in (SUCCEEDED, CANCELLED):
             if policy is not None and not _was_rejudged(store, run_id, make_policy(policy).describe()):
-                raise DefinitionError(f"the run {state.status_name}: there is nothing to judge again", run_id=run_id)
+                raise DefinitionError(f"the run {state.status_name}: there is nothing to re-evaluate", run_id=run_id)
             return Ended()
         code = code or compile_for(state, workflow)
         drive = _drive(host, lease, state, code)
@@ -192,7 +192,7 @@ def _rejudge(drive: Drive, policy: Any, asked: Asked, *, resumed: bool) -> None:
     failed = [node for node in drive.state.failures() if graph.is_group(node)]
     if not failed and not _was_rejudged(drive.store, drive.state.run_id, described):
         raise DefinitionError(
-            "no group of the run has failed, so there is nothing to judge again", run_id=drive.state.run_id
+            "no group of the run has failed, so there is nothing to re-evaluate", run_id=drive.state.run_id
         )
     for node in failed:
         made.check(graph.ids[node], graph.member_ids(node))
@@ -213,12 +213,12 @@ def _check_same(store: Store, info: RunInfo, request: Request, writes: list[Writ
     refuse_pruned(info)
     if not is_input_of(store, info, request.initial, writes):
         raise RunConflict(
-            "the run was begun with another input",
+            "the run was started with another input",
             run_id=info.run_id,
             hint="Use another run id, or resume it without naming an input",
         )
     created = store.event(info.run_id, 1).fields
     if created.get("start") != request.start:
         raise RunConflict(
-            f"the run was begun with start={created.get('start')!r}", run_id=info.run_id, hint="Use another run id"
+            f"the run was started with start={created.get('start')!r}", run_id=info.run_id, hint="Use another run id"
         )

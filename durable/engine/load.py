@@ -119,7 +119,7 @@ def _restored(store: Store, run_id: str, checkpoint: Checkpoint, reader: ReadGra
         import logging  # 3 ms, for what hardly ever happens
 
         logging.getLogger("durable.engine").warning(
-            "run %s: the checkpoint at seq %d is not usable and is passed over", run_id, checkpoint.seq
+            "run %s: the checkpoint at seq %d is not usable and is ignored", run_id, checkpoint.seq
         )
         return None
     if list(store.digests(run_id, checkpoint.seq - 1, checkpoint.seq)) != [(checkpoint.seq, checkpoint.digest)]:

@@ -167,7 +167,7 @@ class MapItems:
             changes=[f"{expansion.name}: {what} differs"],
             run_id=self._journal.state.run_id,
             task_id=expansion.name,
-            hint="Let the items be the same in each process, or give key= so that they are told apart by it",
+            hint="Let the items be the same in each process, or give key= so that they are identified by it",
         )
 
     def _from_result(self, group: int, source: str, expansion: Expansion) -> Iterator[Window]:
@@ -180,7 +180,7 @@ class MapItems:
             self._journal.commit()  # its success may be what opened the map
         if node is None or not view.has_value(node):
             raise UpstreamUnavailable(
-                f"the map {expansion.name!r} goes over the result of {source!r}, which ended without one",
+                f"the map {expansion.name!r} iterates over the result of {source!r}, which ended without one",
                 run_id=state.run_id,
                 task_id=expansion.name,
             )

@@ -94,16 +94,16 @@ def failure(state: RunState, view: RunView, causes: Mapping[int, BaseException],
             f"the run waits for {', '.join(waiting[:3])}{' and more' if len(waiting) > 3 else ''}",
             run_id=state.run_id,
             waiting=waiting,
-            hint=f"Once that has come, go on with: {command}",
+            hint=f"Once that has come, resume with: {command}",
         )
     if state.status != FAILED:
-        return RunInterrupted("the run has not ended", run_id=state.run_id, hint=f"Go on with: {command}")
+        return RunInterrupted("the run has not ended", run_id=state.run_id, hint=f"Resume with: {command}")
     failures = state.outermost_failures()
     name, _, said = view.event(state.error_seq).fields.get("error", "").partition(": ")
     limit = _LIMITS.get(name.rpartition(".")[2])
     if limit is not None or not failures:
         return (limit or StepLimitExceeded)(
-            said or "the run failed", run_id=state.run_id, hint=f"Go on with: {command}"
+            said or "the run failed", run_id=state.run_id, hint=f"Resume with: {command}"
         )
     node = failures[0]
     made = (

@@ -66,7 +66,7 @@ class _Pool:
             except (BrokenExecutor, RuntimeError) as error:  # the latter: it has been shut down
                 self.discard(pool)
                 said = error
-        raise WorkerUnavailable(f"the executor takes no calls: {said}") from said
+        raise WorkerUnavailable(f"the executor accepts no calls: {said}") from said
 
     def discard(self, pool: Executor) -> None:
         """Let go of a broken pool; the next call gets another one."""
@@ -92,7 +92,7 @@ class _Pool:
                     pool.submit(self._run, (), os.getpid()).result()
                 except BrokenExecutor as error:
                     raise WorkerUnavailable(
-                        f"the executor's workers die before they take a call: {error}",
+                        f"the executor's workers die before they accept a call: {error}",
                         hint='A script that is run needs the guard if __name__ == "__main__": see docs/executors.md',
                     ) from error
                 self._pool = pool

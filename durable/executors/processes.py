@@ -112,6 +112,6 @@ class _Owner:
 
 def _unavailable(how: str) -> WorkerUnavailable:
     return WorkerUnavailable(
-        f"no worker process can be started: it {how} before it took a call",
+        f"no worker process can be started: it {how} before it accepted a call",
         hint="What it wrote to stderr says why",
     )

@@ -187,7 +187,7 @@ def _read(data: bytes | None) -> Any:
 
 
 def _stand_in(record: ErrorRecord) -> DurableError:
-    return DurableError(record.line, hint="The exception itself could not be brought over from its process")
+    return DurableError(record.line, hint="The exception itself could not be sent from its process")
 
 
 _settled = threading.Event()

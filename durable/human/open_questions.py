@@ -153,7 +153,7 @@ def why_closed(state: RunState, store: Store, request_id: str) -> str | None:
         return f"the run has ended: {state.status_name}"
     if state.nodes[node] in ENDED:
         return f"its task has ended: {STATUSES[state.nodes[node]]}"
-    return None if own is not None else "its task has gone on without it"
+    return None if own is not None else "its task has continued without it"
 
 
 def task_name(state: RunState, node: int) -> str:

@@ -127,7 +127,7 @@ class CheckpointManager:
             if info.pruned is None and (info.status == "failed" or info.ready(now)):
                 return Run(self.store, info.run_id).resume(workflow, **options)
         of = f" of {workflow.name!r}" if workflow is not None else ""
-        raise RunNotFound(f"no run{of} can go on", hint=f"See durable runs --store {self.store.url}")
+        raise RunNotFound(f"no run{of} can be resumed", hint=f"See durable runs --store {self.store.url}")
 
     def close(self) -> None:
         """Let go of the store, if it was opened here."""

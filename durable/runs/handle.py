@@ -165,7 +165,7 @@ class Run:
         now, inbox = self.store.clock.now(), self.store.inbox(self.run_id)
         for message in inbox if info.status not in RUN_ENDS.values() else ():
             if message.kind in (CANCEL, TERMINATE):
-                divergence.reported.insert(0, f"a {message.kind} was sent: it is recorded first, and nothing runs")
+                divergence.reported.insert(0, f"a {message.kind} was sent: a resume records it first, and runs nothing")
         return make_plan(
             state,
             info.shown_status,

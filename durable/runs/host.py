@@ -35,8 +35,8 @@ def make_host(
     """
     if is_loading_for_worker():
         raise DefinitionError(
-            "a run was to begin while its file is only loaded for a worker process",
-            hint='Put what begins runs under if __name__ == "__main__":',
+            "a run would start while its file is only being loaded for a worker process",
+            hint='Put what starts runs under if __name__ == "__main__":',
         )
     loop = control.executor if control is not None else _new_loop
     on_drive = control.on_drive if control is not None else None

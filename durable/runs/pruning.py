@@ -163,7 +163,7 @@ def _named(store: Store, run_id: str) -> RunInfo:
     if info is None:
         raise RunNotFound(f"there is no run {run_id!r}", hint=f"See durable runs --store {store.url}")
     if info.driven:
-        raise RunAlreadyDriven("somebody drives this run; it is not pruned", run_id=run_id)
+        raise RunAlreadyDriven("a process drives this run; it is not pruned", run_id=run_id)
     if info.status not in RUN_ENDS.values():
         raise RunNotEnded(
             f"the run is {info.shown_status}; only runs that have ended are pruned",

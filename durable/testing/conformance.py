@@ -71,7 +71,7 @@ class StoreLaw:
             raise AssertionError(f"store law {self.name} is broken ({self.guarantee}): {broken}") from broken
         if excluded is not None and broken is None:
             raise AssertionError(
-                f"store law {self.name} is excluded ({excluded}), but the store keeps it: take it off the exclusions"
+                f"store law {self.name} is excluded ({excluded}), but the store keeps it: remove it from the exclusions"
             )
         return excluded
 

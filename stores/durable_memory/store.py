@@ -204,7 +204,7 @@ class MemoryStore(Store):
 
     def _opened(self) -> Database:
         if self._database is None:
-            raise StoreError(f"the store {self.url} was closed", hint="Open it again")
+            raise StoreError(f"the store {self.url} was closed", hint="Reopen it")
         return self._database
 
 

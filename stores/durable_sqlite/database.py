@@ -72,7 +72,7 @@ class Database:
         if self._connection is not None and (self._read_only is None or not self._is_outdated(self._connection)):
             return self._connection
         if self.closed:
-            raise StoreError(f"the store {self.config.path} was closed", hint="Open it again")
+            raise StoreError(f"the store {self.config.path} was closed", hint="Reopen it")
         self.disconnect()
         try:
             return self._open()
@@ -148,7 +148,7 @@ class Database:
         if file_identity(self.config) != self._identity:
             raise StoreError(
                 f"{self.config.path} was moved or deleted while it was open; what is recorded now is lost",
-                hint="Put it back or stop this drive, and open the store again",
+                hint="Put it back or stop this drive, and reopen the store",
             )
 
     def disconnect(self) -> None:

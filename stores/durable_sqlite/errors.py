@@ -21,7 +21,7 @@ def lease_lost(run_id: str, token: int) -> LeaseLost:
     return LeaseLost(
         f"another drive took over, or the lease was released: token {token} is not valid; nothing was recorded",
         run_id=run_id,
-        hint="Stop this drive; the other one goes on (durable show RUN)",
+        hint="Stop this drive; the other one continues (durable show RUN)",
     )
 
 
@@ -34,17 +34,17 @@ def wrong_append(run_id: str, events: Sequence[Event], expected_seq: int, last: 
         f" and the log ends at seq {last}; nothing was recorded",
         run_id=run_id,
         seq=last,
-        hint="Load the run again and decide anew",
+        hint="Reload the run and decide again",
     )
 
 
 def wrong_first_event(run_id: str, first: Event) -> VersionConflict:
     """Return the error for a log that would not begin with ``RunCreated``."""
     return VersionConflict(
-        f"the run does not exist, and its log cannot begin with {first.type}",
+        f"the run does not exist, and its log cannot start with {first.type}",
         run_id=run_id,
         seq=first.seq,
-        hint="A log begins with RunCreated: was the run deleted meanwhile?",
+        hint="A log starts with RunCreated: was the run deleted meanwhile?",
     )
 
 
@@ -70,7 +70,7 @@ def event_not_found(run_id: str, seq: int) -> RunNotFound:
 
 def driven_run_not_pruned(run_id: str) -> RunAlreadyDriven:
     """Return the error for pruning a run with a live lease."""
-    return RunAlreadyDriven("somebody drives this run; it is not pruned", run_id=run_id)
+    return RunAlreadyDriven("a process drives this run; it is not pruned", run_id=run_id)
 
 
 def open_run_not_pruned(run_id: str, status: str) -> RunNotEnded:

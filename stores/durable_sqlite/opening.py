@@ -84,7 +84,7 @@ def read_only_error(config: DatabaseConfig) -> StoreReadOnly:
     """Return the error for a write to a database that can only be read."""
     return StoreReadOnly(
         f"{config.path} can only be read here",
-        hint="Make the file and its folder writable, then open the store again",
+        hint="Make the file and its folder writable, then reopen the store",
     )
 
 
@@ -114,6 +114,6 @@ def _check_no_drives(connection: sqlite3.Connection, config: DatabaseConfig) -> 
             raise StoreBusy(
                 f"{config.path} is of an older durable, with which process {pid} drives a run",
                 run_id=run_id,
-                hint="Wait until it is done, or stop it: then the file is brought up to date. Until then, look at"
-                " it with the older durable",
+                hint="Wait until it is done, or stop it: then the file is upgraded. Until then, read it"
+                " with the older durable",
             )

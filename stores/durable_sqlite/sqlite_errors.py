@@ -11,8 +11,8 @@ from durable.errors import LogCorrupt, StoreBusy, StoreCorrupt, StoreError, Stor
 _FREE_SPACE = "Free space on the disk, then resume: nothing recorded is lost"
 
 _PRIMARY: dict[int, tuple[type[StoreError], str, str]] = {
-    sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another program", "Close that program, then go on"),
-    sqlite3.SQLITE_LOCKED: (StoreBusy, "is locked by another program", "Close that program, then go on"),
+    sqlite3.SQLITE_BUSY: (StoreBusy, "is locked by another program", "Close that program, then resume"),
+    sqlite3.SQLITE_LOCKED: (StoreBusy, "is locked by another program", "Close that program, then resume"),
     sqlite3.SQLITE_CORRUPT: (
         StoreCorrupt,
         "is damaged",
@@ -47,10 +47,10 @@ def translate(error: sqlite3.Error, path: Path, run_id: str | None = None) -> St
     if code is None:
         return _without_code(error, path, run_id)
     if code == sqlite3.SQLITE_READONLY_DBMOVED:
-        hint = "It was moved or deleted while it was open; open the store again"
+        hint = "It was moved or deleted while it was open; reopen the store"
         return StoreError(f"{path} is not the file that was opened: {error}", run_id=run_id, hint=hint)
     primary = sqlite3.SQLITE_FULL if code in _NO_SPACE else code & 0xFF
-    kind, what, hint = _PRIMARY.get(primary, (StoreError, "could not do what was asked", "This is a fault: report it"))
+    kind, what, hint = _PRIMARY.get(primary, (StoreError, "failed unexpectedly", "This is a fault: report it"))
     return kind(f"{path} {what}: {error}", run_id=run_id, hint=hint)
 
 
@@ -69,5 +69,5 @@ def _without_code(error: sqlite3.Error, path: Path, run_id: str | None) -> Store
         hint = "See durable verify for what is intact, and restore the rest from a backup"
         return LogCorrupt(f"{path} holds text that is damaged: {text}", run_id=run_id, hint=hint)
     if "closed database" in text:
-        return StoreError(f"the store {path} was closed", run_id=run_id, hint="Open it again")
-    return StoreError(f"{path} could not do what was asked: {text}", run_id=run_id, hint="This is a fault: report it")
+        return StoreError(f"the store {path} was closed", run_id=run_id, hint="Reopen it")
+    return StoreError(f"{path} failed unexpectedly: {text}", run_id=run_id, hint="This is a fault: report it")

@@ -35,7 +35,7 @@ def test_answer_delivers(desk: CallQueue, kind: str, words: list[str], value: An
     desk.ask("q", kind, options=["red", "blue"] if "selection" in kind else None)
     done = desk("answer", "run", "q", *words, "--by", "eva", "--reason", "because")
     assert done.stdout == "answered q\n"
-    assert done.stderr == "go on with: durable resume run\n"
+    assert done.stderr == "resume with: durable resume run\n"
     assert desk.message() == {
         "id": "answer:q", "kind": "answer", "name": "q", "value": value, "actor": "eva", "reason": "because",
     }  # fmt: skip
@@ -52,7 +52,7 @@ def test_answer_needs_no_request_id_when_one_is_open(desk: CallQueue) -> None:
 
 def test_answer_says_that_a_driver_goes_on_by_itself(desk: CallQueue) -> None:
     desk.run.ask("one", "q")  # the lease is held
-    assert "is driven now and goes on by itself" in desk("answer", "run", "--approve").stderr
+    assert "is driven now and continues by itself" in desk("answer", "run", "--approve").stderr
     assert desk.json("answer", "run", "--approve")["resume"] is None
 
 

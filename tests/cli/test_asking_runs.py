@@ -37,7 +37,7 @@ def test_a_run_that_was_killed_while_it_asked_does_not_ask_again(here: Here) -> 
         process.kill()
         process.communicate(timeout=50)
     assert here.runs()[0]["status"] == "interrupted"
-    assert "go on with: durable resume x" in here("answer", "x", "--reject", "--by", "eva").stderr
+    assert "resume with: durable resume x" in here("answer", "x", "--reject", "--by", "eva").stderr
     assert "False by eva" in here.real("resume", "x")[0]
     assert here.types("x").count("FeedbackRequested") == 1
     assert (here.path / "bodies.txt").read_text() == "ask\nask\n"

@@ -18,7 +18,7 @@ def test_a_fork_prints_its_id_and_how_to_go_on(flow: Here) -> None:
     result = flow("fork", "x", "--from", "transform", "--reason", "what if", "--actor", "ann")
     name = result.stdout.strip()
     assert result.stdout == f"{name}\n"
-    assert f"go on with: durable resume {name}" in result.stderr
+    assert f"resume with: durable resume {name}" in result.stderr
     forked = flow.events(name)[-1]
     assert (forked["type"], forked["fields"]["actor"], forked["fields"]["reason"]) == ("RunForked", "ann", "what if")
     assert "result: {3}" in flow("resume", name).stdout

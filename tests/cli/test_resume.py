@@ -93,7 +93,7 @@ def test_a_run_that_is_driven_is_skipped(flow: Here) -> None:
     flow.interrupted("--run-id", "a")
     with open_store() as store:
         lease = store.acquire("a", "somebody")
-        assert "run a is driven by somebody else and is left alone" in flow("resume").stderr
+        assert "run a is driven by another process and is left alone" in flow("resume").stderr
         flow("resume", "a", exits=exit_codes.DRIVEN)
         store.release(lease)
 
@@ -124,7 +124,7 @@ def test_run_names_the_way_to_begin_anew_when_the_code_diverges(flow: Here) -> N
     flow.interrupted("--run-id", "x")
     flow.write("flow.py", FLOW.replace("def extract", "def fetch").replace("extract", "fetch"))
     _, err = flow.real("run", "flow.py", exits=exit_codes.DIVERGED)
-    assert "to begin anew: durable run --new" in err
+    assert "to start over: durable run --new" in err
 
 
 def test_wrong_usage_says_what_is_wrong(flow: Here) -> None:

@@ -11,7 +11,7 @@ from tests.cli.desk import CallQueue
 def test_signal_delivers(desk: CallQueue) -> None:
     done = desk("signal", "run", "paid", "--value", '{"n": 1}', "--id", "p1", "--by", "shop")
     assert done.stdout == "signal p1 was sent\n"
-    assert "is driven now and goes on by itself" in done.stderr
+    assert "is driven now and continues by itself" in done.stderr
     assert desk.message() == {
         "id": "signal:p1", "kind": "signal", "name": "paid", "value": {"n": 1}, "actor": "shop", "reason": None,
     }  # fmt: skip

@@ -115,7 +115,7 @@ def test_a_signal_while_the_file_is_imported(here: Here) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == exit_codes.SIGINT
-    assert "interrupted before the run went on" in err
+    assert "interrupted before the run continued" in err
     assert "Traceback" not in err
 
 
@@ -161,7 +161,7 @@ def test_a_driven_run_is_left_alone(waiting: Here) -> None:
     with started(waiting, "threading") as process:
         assert "process" in waiting("show", "x").stdout
         assert waiting("plan", "x", exits=exit_codes.DRIVEN)
-        assert "is driven by somebody else and is left alone" in waiting("resume").stderr
+        assert "is driven by another process and is left alone" in waiting("resume").stderr
         waiting("resume", "x", exits=exit_codes.DRIVEN)
         assert "its driver was told" in waiting("cancel", "x", "--reason", "enough").stdout
         _, err = process.communicate(timeout=30)

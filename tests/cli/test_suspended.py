@@ -61,7 +61,7 @@ def test_a_run_that_suspends_says_what_it_waits_for_and_how_to_go_on(asks: Here)
     assert "run x is suspended after" in result.stderr
     assert (
         "  ask waits for an answer to publish, approval: Publish? -> durable answer x publish\n"
-        "then go on with: durable resume x\n"
+        "then resume with: durable resume x\n"
     ) in result.stderr
     asks("answer", "x", "--approve")
     result = asks("resume", "x", exits=exit_codes.SUSPENDED)

@@ -124,5 +124,5 @@ def test_two_tracked_loops_at_once_are_refused() -> None:
 
     with workflow("w", store=open_store("memory://")) as wf:
         wf.add(both)
-    with pytest.raises(TaskFailed, match="was begun while tracked loop"):
+    with pytest.raises(TaskFailed, match="was started while tracked loop"):
         wf.execute()

@@ -154,8 +154,8 @@ def begun_map() -> Machine:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"source": "a"}, "m: went over items of its own, goes over the result of a now"),
-        ({"keyed": True}, "m: its members were told apart by positions, and are by keys now"),
+        ({"source": "a"}, "m: mapped over items of its own, maps over the result of a now"),
+        ({"keyed": True}, "m: its members were identified by positions, and are by keys now"),
         ({"parameter": "y"}, "m: its items were bound to 'x', and are to 'y' now"),
     ],
 )

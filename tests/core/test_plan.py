@@ -128,4 +128,4 @@ def test_a_task_between_two_iterations_goes_on_with_the_next() -> None:
     machine.start("a")
     machine.emit("TaskIterated", "a", 1, iteration=2)
     item = plan(machine).items[0]
-    assert (item.action, item.why) == ("run", "goes on with iteration 2")
+    assert (item.action, item.why) == ("run", "continues with iteration 2")

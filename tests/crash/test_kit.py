@@ -175,7 +175,7 @@ def test_a_result_that_differs_is_reported(tmp_path: Path, fresh: bool) -> None:
     with pytest.raises(AssertionError, match=r"killed at \[Kill.before\(4\), Kill.at\(0.000000\)\]") as raised:
         report.check()
     text = str(raised.value)
-    assert "its process said" in text
+    assert "its process reported" in text
     assert f"CrashKit({kit.workload!r}{', fresh=True' if fresh else ''}).run_killed([Kill.before(4)," in text
     url = report.shortfalls[0].store
     assert url in text

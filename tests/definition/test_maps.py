@@ -40,13 +40,13 @@ def refused(wf: Workflow, initial: Any = ()) -> str:
 @pytest.mark.parametrize(
     ("items", "said"),
     [
-        ("a text", "would go over the characters of a text"),
-        (b"bytes", "would go over the characters of a text"),
+        ("a text", "would map over the characters of a text"),
+        (b"bytes", "would map over the characters of a text"),
         ({1, 2}, "a set has another order in each process"),
         (frozenset({1}), "a set has another order in each process"),
         (endless(), "not from an async one"),
-        (5, "goes over items, not over 5"),
-        (None, "goes over items, not over None"),
+        (5, "maps over items, not over 5"),
+        (None, "maps over items, not over None"),
     ],
     ids=["text", "bytes", "set", "frozenset", "async", "number", "none"],
 )
@@ -72,7 +72,7 @@ def test_an_iterator_is_opened_once() -> None:
     for items in (numbers(), iter([1]), map(int, "1"), open(__file__, encoding="utf-8")):  # noqa: SIM115
         made = one.map(items)
         made.open()
-        with pytest.raises(DefinitionError, match=r"read before.*function that returns an iterator"):
+        with pytest.raises(DefinitionError, match=r"already read.*function that returns an iterator"):
             made.open()
         getattr(items, "close", lambda: None)()
     for again in ([1], range(1, 2), numbers):
@@ -184,7 +184,7 @@ def test_a_map_over_what_is_not_linked_is_refused() -> None:
     """Its result would never come. In a block it is linked by being gone over."""
     wf = Workflow("w")
     wf.add(one.map(source))
-    assert "goes over the result of 'source', which is not linked" in refused(wf)
+    assert "iterates over the result of 'source', which is not linked" in refused(wf)
     with workflow("w") as linked:
         one.map(source)
     assert [task.id for task in Compiled(linked).definition.tasks] == ["source"]

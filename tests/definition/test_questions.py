@@ -53,7 +53,7 @@ def asked(kind: str = "approval", **options: Any) -> FeedbackRequest:
         ("multi_selection", {"options": ["a", "a"]}, "not distinct: 'a', 'a'"),
         ("selection", {"options": ["a", ""]}, "printable text"),
         ("selection", {"options": ["a", 2]}, "printable text"),
-        ("selection", {"options": ["a", " b"]}, "begins or ends with spaces"),
+        ("selection", {"options": ["a", " b"]}, "starts or ends with spaces"),
         ("text", {"options": ["a"]}, "has no options"),
         ("approval", {"expires_in": 0}, "positive number"),
         ("approval", {"expires_in": -1}, "positive number"),

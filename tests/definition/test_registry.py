@@ -73,7 +73,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown class": ({"edges": [Edge("a", Named)]}, "the edge 'a' -> Named of 'flow' names an unknown step Named"),
     "from nowhere": (
         {"edges": [Edge(None, "b", lambda ctx: True)]},
-        "an edge into 'b' comes from nowhere. Give it a source; where runs begin is initial_step=",
+        "an edge into 'b' comes from nowhere. Give it a source; where runs start is initial_step=",
     ),
     "no edge": ({"edges": [("a", "b")]}, r"\('a', 'b'\) is no edge. Write Edge\("),
     "an edge twice": ({"edges": [Edge("a", "b"), Edge("a", "b", len)]}, "the edge a -> b stands twice in 'flow'"),

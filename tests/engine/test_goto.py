@@ -218,7 +218,7 @@ def test_an_attempt_cannot_go_round_and_somewhere_else(store: Store) -> None:
         context.next_iteration()
         context.next_task(endpoint, goto=True)
 
-    with pytest.raises(TaskFailed, match="another iteration and go somewhere else"):
+    with pytest.raises(TaskFailed, match="another iteration and jump to another task"):
         single(body, store).execute()
 
 

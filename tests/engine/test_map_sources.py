@@ -120,7 +120,7 @@ def test_an_iterator_is_read_once(store: Store) -> None:
     """The second run of the workflow is told what to write."""
     wf = mapped(iter([1, 2]), store)
     assert wf.execute() == squares(1, 2)
-    with pytest.raises(ParallelGroupError, match="come from an iterator that was read before"):
+    with pytest.raises(ParallelGroupError, match="come from an iterator that was already read"):
         wf.execute()
 
 

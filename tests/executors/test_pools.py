@@ -109,7 +109,7 @@ def test_workers_that_die_before_they_take_a_call_fail_the_calls(made: Any, monk
     one = made(spawned)
     (call,) = one.run("echo")
     assert isinstance(call.failed, WorkerUnavailable)
-    assert "before they take a call" in str(call.failed)
+    assert "before they accept a call" in str(call.failed)
 
 
 def test_a_pool_of_forks_is_refused(made: Any) -> None:

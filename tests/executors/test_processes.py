@@ -157,7 +157,7 @@ def test_workers_that_cannot_start_fail_the_call_at_once(
     monkeypatch.setenv("TEST_WORKER_FAILS", "1")
     call = run(executor, "echo")
     assert isinstance(call.failed, WorkerUnavailable)
-    assert "ended with exit code 7 before it took a call" in str(call.failed)
+    assert "ended with exit code 7 before it accepted a call" in str(call.failed)
     monkeypatch.delenv("TEST_WORKER_FAILS")
     assert run(executor, "echo").answered
 

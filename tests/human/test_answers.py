@@ -215,7 +215,7 @@ def test_a_question_of_an_iteration_before_is_closed(run: Asked) -> None:
     run.ask("one", "q")
     run.emit("TaskIterated", "one", 1, iteration=2)
     run.emit("TaskStarted", "one", 2)
-    assert "its task has gone on without it (run run, task one[2])" in refused(run, "q", True)
+    assert "its task has continued without it (run run, task one[2])" in refused(run, "q", True)
     run.ask("one", "q#2")
     (again,) = open_requests(run.state(), run.store)
     assert (again.request_id, again.task_id) == ("q#2", "one[2]")

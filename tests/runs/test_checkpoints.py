@@ -112,7 +112,7 @@ def test_the_newest_run_that_can_go_on_is_found(store: Store, clock: FakeClock) 
     with CheckpointManager(store=store) as manager:
         assert manager.resume_from_latest(wf).run_id == "failed"
         for workflow_of in (None, wf, waiting):
-            with pytest.raises(RunNotFound, match="can go on"):
+            with pytest.raises(RunNotFound, match="can be resumed"):
                 manager.resume_from_latest(workflow_of)
         open_run("asleep", store).signal("go", 5)
         run = manager.resume_from_latest(waiting)

@@ -120,7 +120,7 @@ def test_an_interrupted_run_says_so_and_how_to_go_on(process: Callable[..., Any]
         simple().start(run_id="r", store=process(appends=2))
     run = open_run("r", store=process())
     assert (run.status, run.results) == ("interrupted", {"a": 1})
-    with pytest.raises(RunInterrupted, match=r"Go on with: .*\br\b"):
+    with pytest.raises(RunInterrupted, match=r"Resume with: .*\br\b"):
         run.result()
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.command(short_help="Answer a question that a run has asked.")
 @run_argument
 @click.argument("request_id", metavar="[REQUEST]", required=False)
-@click.option("--approve", "answer", flag_value="approve", help="Say yes.")
-@click.option("--reject", "answer", flag_value="reject", help="Say no.")
+@click.option("--approve", "answer", flag_value="approve", help="Answer yes.")
+@click.option("--reject", "answer", flag_value="reject", help="Answer no.")
 @click.option("--value", metavar="TEXT", help="Answer with a text: also an option or its number, several with commas.")
 @click.option("--json-value", metavar="JSON", help="Answer with data, such as a form.")
 @click.option(
@@ -41,8 +41,8 @@ def command(
 ) -> int:
     """Answer the question REQUEST of RUN; REQUEST may be left out when only one is open.
 
-    On a terminal you are asked for the answer when you give none. The answer is kept until the run goes
-    on; nothing runs because of it. The same answer given again counts once, a different one is refused.
+    On a terminal you are asked for the answer when you give none. The answer is kept until the run
+    continues; nothing runs because of it. The same answer given again counts once, a different one is refused.
 
     \b
     durable answer nightly-2026-11-21 --approve --reason "figures checked"
@@ -131,6 +131,6 @@ def _report(run: Run, name: str, sent: bool, as_json: bool) -> None:
         return
     say(f"answered {name}" if sent else f"{name} had the same answer before; nothing was done")
     if info.driven:
-        note(f"run {run.run_id} is driven now and goes on by itself")
+        note(f"run {run.run_id} is driven now and continues by itself")
     elif not over:
-        note(f"go on with: {command}")
+        note(f"resume with: {command}")

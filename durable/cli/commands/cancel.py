@@ -15,7 +15,7 @@ from durable.cli.options import actor_options, asking, json_option, run_argument
 @json_option
 @verbose_option
 def command(run_id: str, actor: str | None, reason: str | None, store: str | None, as_json: bool) -> int:
-    """Cancel RUN: at once when nobody drives it, else its driver is told and stops as soon as it looks.
+    """Cancel RUN: at once when no process drives it, else its driver is told and stops at its next check.
 
     A cancelled run stays cancelled. A run that has ended is left as it is, with exit code 4.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Make a new run that shares another one's past.")
 @click.argument("ref", metavar="RUN[@SEQ]")
 @click.option(
-    "--from", "tasks", metavar="TASK", multiple=True, help="Do this again, with all that follows it; may be repeated."
+    "--from", "tasks", metavar="TASK", multiple=True, help="Run this task again, and all that follows it; repeatable."
 )
 @click.option("--id", "new_id", metavar="NEW", help="The new run's id. [default: one is made]")
 @actor_options
@@ -34,8 +34,8 @@ def command(
 ) -> int:
     """Make a new run with the past of RUN, up to event SEQ if one is given; RUN itself is never touched.
 
-    Nothing runs because of it: the new run is interrupted, and a resume goes on with it. SEQ is rounded down
-    to the end of a commit. What failed is tried again, and a run that was cancelled goes on.
+    Nothing runs because of it: the new run is interrupted until it is resumed. SEQ is rounded down to the
+    end of a commit. What failed is tried again, and the fork of a cancelled run can be resumed.
 
     \b
     durable fork nightly-2026-11-21 --from report --reason "the report was wrong"
@@ -67,4 +67,4 @@ def _report(store: Store, name: str, seq: int | None, as_json: bool) -> None:
     rounded = f" (event {seq} is inside a commit)" if seq not in (None, came.seq) else ""
     note(f"forked from {came}{rounded}")
     say(name)
-    note(f"go on with: {resume}")
+    note(f"resume with: {resume}")

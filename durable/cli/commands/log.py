@@ -35,7 +35,7 @@ def _known(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...
 
 @click.command(short_help="Print the events of a run.")
 @run_argument
-@click.option("-f", "--follow", is_flag=True, help="Go on with new events until the run has ended, or Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Print new events as they come, until the run has ended or Ctrl-C.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only events after this number.")
 @click.option(
     "--type", "types", metavar="TYPE", multiple=True, callback=_known, help="Only events of this type; repeatable."

@@ -29,8 +29,8 @@ def command(run_id: str, target: str | None, limit: int, store: str | None, as_j
 
     Without --file nothing is imported: the recorded functions are compared with their source files.
     With --file the workflow is imported, and its wiring is compared too. The exit code is 0 when a resume
-    would go on, 4 when the run has ended, 5 when the code diverges, 6 when somebody drives the run now, 7 when the
-    run is suspended and what it waits for has not come.
+    would continue the run, 4 when the run has ended, 5 when the code diverges, 6 when another process drives the run, 7
+    when the run is suspended and what it waits for has not come.
 
     \b
     durable plan nightly-2026-11-21
@@ -109,15 +109,15 @@ def _headlines(plan: Plan) -> list[str]:
     if code == exit_codes.NOTHING:
         lines.append("nothing to do: the run has ended")
     if code == exit_codes.DRIVEN:
-        lines.append(coloured("somebody drives the run now: a resume would be refused", "yellow"))
+        lines.append(coloured("another process drives the run now: a resume would be refused", "yellow"))
     if code == exit_codes.SUSPENDED:
         lines.append(f"suspended, and nothing that it waits for has come: durable waiting {plan.run_id}")
     if plan.divergence:
-        text = "the code diverges from what has run: a resume is refused unless it is told --accept-changes"
+        text = "the code diverges from what has run: a resume is refused without --accept-changes"
         lines.append(coloured(text, "red", bold=True))
         lines += _first(plan.divergence)
     if plan.reported:
-        lines.append("changed since, and followed by a resume:")
+        lines.append("changed since; a resume uses it:")
         lines += _first(plan.reported)
     return lines
 

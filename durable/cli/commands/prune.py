@@ -28,7 +28,7 @@ def _age(_ctx: click.Context, _option: click.Parameter, value: str | None) -> fl
 @click.command(short_help="Delete old runs' events, keep their summaries.")
 @click.argument("run_ids", metavar="[RUN]...", nargs=-1)
 @click.option("--older-than", metavar="AGE", callback=_age, help="Runs that ended longer ago: 90s, 12h, 30d, 2w.")
-@click.option("--status", type=click.Choice(("succeeded", "failed", "cancelled")), help="Runs that ended so.")
+@click.option("--status", type=click.Choice(("succeeded", "failed", "cancelled")), help="Runs with this final status.")
 @click.option("--workflow", metavar="NAME", help="Runs of this workflow.")
 @click.option("--keep-last", type=click.IntRange(min=0), metavar="N", help="Keep the newest N of each workflow.")
 @click.option("-n", "--dry-run", is_flag=True, help="Change nothing; only say what would be pruned.")
@@ -49,7 +49,7 @@ def command(
 
     The runs stay listed with their status, times, number of tasks and the space that was freed. Name runs,
     or choose them; options are combined. A run that is driven, interrupted or suspended is never chosen.
-    Other processes may go on with their runs meanwhile.
+    Other processes may continue their runs meanwhile.
 
     \b
     durable prune --older-than 30d --dry-run

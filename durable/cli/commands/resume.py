@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from durable.store import RunInfo, Store
 
 
-@click.command(short_help="Go on with a run, or with all that can go on.")
+@click.command(short_help="Resume a run, or all that can be resumed.")
 @click.argument("run_id", metavar="[RUN]", required=False)
 @file_option
-@click.option("--policy", metavar="NAME_OR_JSON", help="Judge failed groups again by this policy; needs RUN.")
-@click.option("--accept-changes", is_flag=True, help="Go on although the code differs before the frontier; recorded.")
+@click.option("--policy", metavar="NAME_OR_JSON", help="Re-evaluate failed groups with this policy; needs RUN.")
+@click.option("--accept-changes", is_flag=True, help="Resume although the code differs before the frontier; recorded.")
 @actor_options
 @store_option
 @wait_option
@@ -57,11 +57,11 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Go on with RUN where it stopped; a failed run is opened again, with fresh budgets.
+    """Resume RUN where it stopped; a failed run is reopened, with fresh budgets.
 
-    Without RUN all interrupted runs are gone on with, and those suspended ones that somebody has sent
-    something to or whose timer is due; the oldest first, each with the file that it recorded. One that
-    fails or is suspended again does not stop the others, and one that somebody drives is left alone.
+    Without RUN, resume all interrupted runs, and the suspended ones whose answer or signal has come or whose
+    timer is due; the oldest first, each with the file that it recorded. One that fails or is suspended
+    again does not stop the others, and one that another process drives is left alone.
 
     \b
     durable resume nightly-2026-11-21
@@ -161,7 +161,7 @@ def _ready(store: Store, manner: Manner) -> list[RunInfo]:
             asleep += 1
     found.sort(key=lambda info: info.created)
     for info in store.runs(status="running"):
-        note(f"run {info.run_id} is driven by somebody else and is left alone")
+        note(f"run {info.run_id} is driven by another process and is left alone")
     if manner.silent:
         return found
     if asleep:
@@ -195,7 +195,7 @@ def _guarded(run: Run, info: RunInfo, options: dict[str, Any], manner: Manner) -
     try:
         return _resume(run, (info.file, info.workflow), options, manner)
     except RunAlreadyDriven:
-        note(f"run {info.run_id} is driven by somebody else and is left alone")
+        note(f"run {info.run_id} is driven by another process and is left alone")
         return exit_codes.OK
     except (DurableError, ImportFailed) as error:
         if not manner.as_json:

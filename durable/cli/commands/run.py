@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from durable.store import RunInfo, Store
 
 
-@click.command(short_help="Run a workflow, or go on with its interrupted run.")
+@click.command(short_help="Run a workflow, or resume its interrupted run.")
 @click.argument("target", metavar="FILE[:WORKFLOW]")
-@click.option("--run-id", metavar="ID", help="The run's id; a run of that id is gone on with. [default: one is made]")
+@click.option("--run-id", metavar="ID", help="The run's id; resumed if it was interrupted. [default: one is made]")
 @store_option
 @click.option(
     "--input", "inputs", metavar="KEY=VALUE", multiple=True, help="First value of a channel key: JSON, or else text."
@@ -66,9 +66,9 @@ def command(
 ) -> int:
     """Run the workflow in FILE until it has ended, or until it has to wait for people, signals or timers.
 
-    If the newest run of the same workflow with the same input was interrupted or is suspended, it is gone
-    on with, and nothing that was recorded as finished is done again. What tasks print comes through; with
-    --json it goes to stderr.
+    If the newest run of the same workflow with the same input was interrupted or is suspended, it is
+    resumed, and nothing that was recorded as finished is done again. What tasks print is shown; with --json
+    it goes to stderr.
 
     \b
     durable run etl.py
@@ -144,7 +144,7 @@ def _hinted() -> Iterator[None]:
     try:
         yield
     except DivergenceError as error:
-        error.hint = f"{error.hint}; to begin anew: durable run --new"
+        error.hint = f"{error.hint}; to start over: durable run --new"
         raise
 
 

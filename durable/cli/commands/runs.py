@@ -25,7 +25,7 @@ STATUSES = ("running", "interrupted", "suspended", "succeeded", "failed", "cance
 @json_option
 @verbose_option
 def command(status: str | None, workflow: str | None, limit: int, sizes: bool, store: str | None, as_json: bool) -> int:
-    """List runs, newest first. A run that nobody drives although it has not ended is interrupted.
+    """List runs, newest first. A run that has not ended and that no process drives is interrupted.
 
     \b
     durable runs

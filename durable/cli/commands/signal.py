@@ -35,7 +35,7 @@ def command(
 ) -> int:
     """Send the signal NAME to RUN: to the task that has waited longest for it, else to the next one that will.
 
-    It is kept until the run goes on; nothing runs because of it. To a run that has succeeded or was cancelled
+    It is kept until the run continues; nothing runs because of it. To a run that has succeeded or was cancelled
     nothing is sent, with exit code 4.
 
     \b
@@ -75,7 +75,7 @@ def _report(run: Run, signal_id: str | None, sent: bool, as_json: bool) -> int:
     else:
         say(f"signal {signal_id} was sent" if sent else f"a signal {signal_id} was sent before; nothing was done")
         if info.driven:
-            note(f"run {run.run_id} is driven now and goes on by itself")
+            note(f"run {run.run_id} is driven now and continues by itself")
         elif command is not None:
-            note(f"go on with: {command}")
+            note(f"resume with: {command}")
     return code

@@ -21,7 +21,7 @@ from durable.cli.options import asking, json_option, run_argument, store_option,
 def command(
     run_id: str, result: str | None, by: str | None, reason: str | None, store: str | None, as_json: bool
 ) -> int:
-    """End RUN with success and a result: at once when nobody drives it, else as soon as its driver looks.
+    """End RUN with success and a result: at once when no process drives it, else at its driver's next check.
 
     What runs is cancelled, what has not started is skipped. A run that has ended is left as it is, with
     exit code 4.

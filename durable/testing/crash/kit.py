@@ -189,10 +189,10 @@ def _complaints(exit: Exit, expected: Said | None = None, loose: bool = False) -
     if said is None:
         return [f"the process died with code {exit.code}"]
     if not said.status:
-        return [f"the run did not go on: {said.raised}: {said.message}\n{said.traceback}"]
+        return [f"the run did not continue: {said.raised}: {said.message}\n{said.traceback}"]
     if expected is None:
         return []
     same = (said.status, said.raised) == (expected.status, expected.raised)
     if not same or not (loose or said.result == expected.result):
-        return [f"its process said {said}, the unkilled one {expected}"]
+        return [f"its process reported {said}, the unkilled one {expected}"]
     return []

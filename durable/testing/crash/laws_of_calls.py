@@ -71,7 +71,7 @@ def recorded_steps_are_not_repeated(found: Evidence) -> Iterator[str]:
         if line.what == STEP_CALLED and (line.task_id, line.mark) in book.steps:
             yield f"attempt {line.number} of {line.task_id!r} called step {line.mark} although its value is recorded"
         elif line.what == STEP_GIVEN and (line.task_id, line.mark) not in book.steps:
-            yield f"attempt {line.number} of {line.task_id!r} went on after step {line.mark}, which is not recorded"
+            yield f"attempt {line.number} of {line.task_id!r} continued after step {line.mark}, which is not recorded"
     returned = {(line.task_id, line.number, line.mark) for line in found.lines if line.what == STEP_RETURNED}
     for event in found.events[found.copied :]:
         if event.type == "StepSucceeded" and (event.task_id, event.attempt, event.fields["mark"]) not in returned:
@@ -91,9 +91,9 @@ def loops_go_on_where_they_were(found: Evidence) -> Iterator[str]:
         done, items = book.moves.get(loop, 0), book.items.setdefault(loop, [])
         where = f"loop {line.mark} of {line.task_id!r}: attempt {line.number} began {line.item}"
         if done > len(items) and not found.copied:
-            yield f"{where} after {done} items, of which only {len(items)} were ever begun"
+            yield f"{where} after {done} items, of which only {len(items)} were ever started"
         elif done < len(items) and items[done] not in (line.item, _UNSEEN):
-            yield f"{where}, and was to begin {items[done]}"
+            yield f"{where}, and should have started {items[done]}"
         items += [_UNSEEN] * (done - len(items))
         items[done:] = [line.item]
 
@@ -111,7 +111,7 @@ def waits_end_once(found: Evidence) -> Iterator[str]:
         what = f"seq {event.seq}: {event.type} of call {mark} of {event.task_id!r}"
         if event.type in _BEGINS:
             if call in open_now:
-                yield f"{what}, which had begun before"
+                yield f"{what}, which had started before"
             open_now[call] = event
         elif event.type == "CursorMoved":
             inside = [key for key in open_now if key[0] == event.task_id and key[1].startswith(f"{mark}/")]

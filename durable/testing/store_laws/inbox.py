@@ -15,7 +15,7 @@ def messages_wait_until_consumed(bench: Bench) -> None:
     lease = bench.new_run()
     messages = [Message(f"m{n}", "cancel", f'{{"n":{n}}}', n) for n in (3, 1, 2)]
     for message in messages:
-        same(bench.store.send("run", message), True, "whether a new message was taken")
+        same(bench.store.send("run", message), True, "whether a new message was accepted")
     same(bench.store.inbox("run"), messages, "the inbox")
     bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=["m3", "m2", "unknown"])
     same(bench.store.inbox("run"), [messages[1]], "the inbox after two were consumed")
@@ -27,13 +27,13 @@ def message_ids_are_taken_once(bench: Bench) -> None:
     """A second message with an id that was ever sent to the run is ignored, also once it was consumed."""
     lease = bench.new_run()
     bench.store.send("run", Message("m", "cancel", '{"first":1}'))
-    same(bench.store.send("run", Message("m", "cancel", '{"second":1}')), False, "whether a repeat was taken")
+    same(bench.store.send("run", Message("m", "cancel", '{"second":1}')), False, "whether a repeat was accepted")
     same([message.data for message in bench.store.inbox("run")], ['{"first":1}'], "the inbox")
     bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=["m"])
-    same(bench.store.send("run", Message("m", "cancel")), False, "whether a consumed one was taken again")
+    same(bench.store.send("run", Message("m", "cancel")), False, "whether a consumed one was accepted again")
     same(bench.store.inbox("run"), [], "the inbox")
     bench.new_run("other")
-    same(bench.store.send("other", Message("m", "cancel")), True, "whether another run takes the same id")
+    same(bench.store.send("other", Message("m", "cancel")), True, "whether another run accepts the same id")
 
 
 def consumed_ids_stay_taken(bench: Bench) -> None:
@@ -41,7 +41,7 @@ def consumed_ids_stay_taken(bench: Bench) -> None:
     lease = bench.new_run()
     kinds = ("cancel", "signal", "answer", "terminate")
     for kind in kinds:
-        same(bench.store.send("run", Message(kind, kind, '{"first":1}')), True, f"whether a new {kind} was taken")
+        same(bench.store.send("run", Message(kind, kind, '{"first":1}')), True, f"whether a new {kind} was accepted")
     bench.store.append("run", bench.events(1, 1), 1, lease.token, consume=kinds[:2])
     bench.store.append("run", [Event(3, 0, "RunSuspended")], 2, lease.token, consume=kinds[2:])
     bench.store.release(lease)
@@ -70,7 +70,7 @@ def _all_refused(bench: Bench, ids: Sequence[str], when: str) -> None:
     for name in ids:
         for kind in ids:
             repeat = bench.store.send("run", Message(name, kind, '{"second":1}'))
-            same(repeat, False, f"whether {name} was taken again, as a {kind}, {when}")
+            same(repeat, False, f"whether {name} was accepted again, as a {kind}, {when}")
 
 
 LAWS: list[Callable[[Bench], None]] = [

@@ -73,7 +73,7 @@ def waiting_messages_are_shown(bench: Bench) -> None:
     seq = bench.store.append("run", [_suspended(2)], 1, lease.token)
     same(_messages(bench), {"run": False, "other": False}, "whether messages wait at first")
     for name in ("one", "two"):
-        same(bench.store.send("run", Message(name, "signal")), True, "whether a suspended run took a message")
+        same(bench.store.send("run", Message(name, "signal")), True, "whether a suspended run accepted a message")
     same(_messages(bench), {"run": True, "other": False}, "whether messages wait after two were sent")
     seq = bench.store.append("run", [Event(3, 0, "RunContinued")], seq, lease.token, consume=["one"])
     same(_messages(bench), {"run": True, "other": False}, "whether messages wait after one was consumed")

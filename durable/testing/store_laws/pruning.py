@@ -92,7 +92,7 @@ def pruning_touches_no_other_run(bench: Bench) -> None:
     bench.store.append("on", [Event(3, 0, "TaskSucceeded", "t", 1, None, "pickle", _LARGE)], 2, lease.token)
     same(log_of(bench.store, "on")[-1].payload == _LARGE, True, "whether an equal payload can be recorded again")
     bench.store.prune("b", {})
-    same(len(log_of(bench.store, "on")), 3, "the events of the run that goes on")
+    same(len(log_of(bench.store, "on")), 3, "the events of the run that continues")
 
 
 def pruning_ends_every_drive(bench: Bench) -> None:
