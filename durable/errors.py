@@ -55,7 +55,7 @@ class UnresolvedParameter(DefinitionError):
 
 
 class DuplicateKey(DefinitionError):
-    """Two items of a map have the same key, so that their members could not be told apart."""
+    """Two items of a map have the same key, so that their members could not be identified."""
 
 
 class InvalidRunId(DurableError, ValueError):

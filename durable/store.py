@@ -162,7 +162,7 @@ class Store(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files and connections. A closed store cannot be used again."""
+        """Close files and connections. A closed store cannot be used again."""
 
     def __enter__(self) -> Store:
         return self

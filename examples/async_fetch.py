@@ -29,7 +29,7 @@ with workflow("async_fetch") as wf:
 
 
 async def main() -> None:
-    """The run does not block the loop: the program goes on with its own work beside it."""
+    """The run does not block the loop: the program continues its own work beside it."""
     ticks = 0
 
     async def tick() -> None:

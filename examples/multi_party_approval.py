@@ -1,7 +1,7 @@
 """Several people have to agree: human steps in a strict group. Each may answer at any time, in any order.
 
 The program answers itself through the engine, as a web handler would. Between the calls nothing runs; the
-run waits in the store, and any process can go on with it.
+run waits in the store, and any process can continue it.
 """
 
 from __future__ import annotations

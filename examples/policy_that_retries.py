@@ -25,7 +25,7 @@ class ThreeRounds(GroupExecutionPolicy):
             raise ParallelGroupError(f"{len(failed)} members failed three times", group_id=group_id)
         context.metadata["rounds"] = rounds + 1
         for each in failed:
-            context.next_task(each)  # the group waits for the new attempt and is judged again
+            context.next_task(each)  # the group waits for the new attempt and is re-evaluated
 
 
 @task

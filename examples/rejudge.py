@@ -48,4 +48,4 @@ if __name__ == "__main__":
     assert sum_of_two == 200
     assert bodies == {"Bern": 1, "Basel": 1, "Chur": 1, "total": 1}
     again = next(event for event in run.events() if event.type == "GroupReopened")
-    print(f"recorded: judged again for {again.fields['actor']}: {again.fields['reason']}")
+    print(f"recorded: re-evaluated for {again.fields['actor']}: {again.fields['reason']}")

@@ -83,7 +83,7 @@ def _display(watch: Watch) -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()  # a line without an end would be lost when the display lets go of the streams
+            sys.stdout.flush()  # a line without an end would be lost when the display releases the streams
             sys.stderr.flush()
 
 

@@ -124,7 +124,7 @@ def subject(state: RunState, store: Store, node: int, said: tuple[dict[str, Any]
     Args:
         state: the folded run; store: where its log is.
         node: the node.
-        said: fields and preview of the event that holds its outcome, when they are at hand.
+        said: fields and preview of the event that holds its outcome, when they are known.
     """
     graph, status, parent = state.graph, state.nodes[node], state.graph.parent[node]
     seq = state.outcome[node]

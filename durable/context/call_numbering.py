@@ -49,7 +49,7 @@ class Numbering:
 
         Args:
             kind: what it is.
-            name: what it is called; None when that does not tell it apart.
+            name: what it is called; None when that does not identify it.
 
         Returns:
             The path of its mark, and the mark if an earlier attempt has made the call.

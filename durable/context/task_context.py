@@ -163,7 +163,7 @@ class TaskExecutionContext(Staging):
         """Call a function and record its value; a later attempt gets the recorded value.
 
         Args:
-            fn: the function, also a coroutine function; its name tells the step apart.
+            fn: the function, also a coroutine function; its name identifies the step.
             *args, **kwargs: its arguments.
             retry: when a call that raised is followed by another one, within this attempt.
 
@@ -198,7 +198,7 @@ class TaskExecutionContext(Staging):
 
         Args:
             items: the same items in the same order in every attempt.
-            key: tells items apart, so that items before the last finished one may come and go.
+            key: identifies items, so that items before the last finished one may come and go.
 
         Raises:
             DivergenceError: the items are not those of the earlier attempt.

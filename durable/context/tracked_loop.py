@@ -26,7 +26,7 @@ class Tracked(Generic[T]):
     Args:
         context: the attempt's context.
         items: all items.
-        key: tells items apart; without it they are told apart by position.
+        key: identifies items; without it they are identified by position.
     """
 
     def __init__(self, context: TaskExecutionContext, items: Iterable[T], key: Callable[[T], Any] | None) -> None:

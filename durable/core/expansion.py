@@ -54,14 +54,14 @@ class Expansion:
     Args:
         group: the map's node.
         name: its id.
-        keyed: whether members have keys; else they are told apart by position.
+        keyed: whether members have keys; else they are identified by position.
 
     Attributes:
         batches: as they were recorded.
         count: how many members there are.
         complete: whether there will be no more.
         expected: how many there will be in all, as far as is known; 0 when it is not.
-        cut: whether that is so only because the map's time was over; more may come once it is opened again.
+        cut: whether that is so only because the map's time was over; more may come once it is reopened.
     """
 
     def __init__(self, group: int, name: str, keyed: bool) -> None:
@@ -245,7 +245,7 @@ class Ids(dict[int, str]):
 
 
 _RECENT = 4096
-"""Names of members whose nodes are kept at hand, at most."""
+"""Names of members whose nodes are cached, at most."""
 
 
 class Index(dict[str, int]):

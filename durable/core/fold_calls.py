@@ -127,7 +127,7 @@ def _answered(state: RunState, event: Event) -> int:
     node, path, seq, _ = request
     state.requests[name] = (node, path, seq, event.seq)
     mark = find(state.marks.get(node), path)
-    if mark is not None and mark.seq == seq:  # else the task is over, or goes round again
+    if mark is not None and mark.seq == seq:  # else the task is over, or iterates again
         _end(state, node, path, event.seq)
     return node
 

@@ -30,7 +30,7 @@ def run_created(state: RunState, event: Event) -> None:
 
 
 def _start_deadline(state: RunState, event: Event) -> None:
-    """A run has its time from its creation, and anew from being opened again."""
+    """A run has its time from its creation, and anew from being reopened."""
     assert state.created is not None
     seconds = state.created.fields.get("deadline")
     state.run_deadline = event.time + int(seconds * 1e6) if seconds else 0

@@ -66,7 +66,7 @@ def task_succeeded(state: RunState, event: Event) -> int:
 
 
 def task_iterated(state: RunState, event: Event) -> int:
-    """The task goes round: its next iteration has a budget, a deadline and marks of its own."""
+    """The task iterates: its next iteration has a budget, a deadline and marks of its own."""
     node = move_task(state, event)
     state.ended[node] = event.time
     state.iterations[node] = (event.fields["iteration"], event.seq, state.attempts[node])

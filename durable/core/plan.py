@@ -85,7 +85,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def resumes(self) -> bool:
-        """Whether a resume would go on with the run."""
+        """Whether a resume would continue the run."""
         return self.status not in _OVER and not self.divergence and not self.driven and not self.waits
 
 

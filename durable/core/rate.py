@@ -16,7 +16,7 @@ class Pace:
     """How fast one thing gets done: a run or a group.
 
     Only time within one drive counts: each drive begins anew, with what is recorded of it. So does a run in which
-    something was opened again.
+    something was reopened.
     """
 
     def __init__(self) -> None:

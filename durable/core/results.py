@@ -45,9 +45,9 @@ class TaskResult:
         timestamp: when it ended, seconds since 1970 in UTC.
         status: ``succeeded``, ``failed``, ``cancelled``, ``timed_out`` or ``skipped``.
         attempts: how many attempts were started.
-        value: the result, when it is at hand.
-        error: the recorded error, when it is at hand.
-        load: returns ``(value, error)`` when either is asked for and not at hand.
+        value: the result, when it is cached.
+        error: the recorded error, when it is cached.
+        load: returns ``(value, error)`` when either is asked for and not cached.
     """
 
     __slots__ = (

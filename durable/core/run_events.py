@@ -60,7 +60,7 @@ def run_interrupted(reason: str | None) -> Draft:
 
 
 def run_suspended(waiting: Sequence[str], due: int | None = None) -> Draft:
-    """Nothing can go on before somebody answers, a signal comes or a timer is due; no process is needed.
+    """The run waits until somebody answers, a signal comes or a timer is due; no process is needed.
 
     Args:
         waiting: what the run waits for, one line each

@@ -60,7 +60,7 @@ class Slots:
         self.alone: int | None = None
 
     def keep_pace(self, before: Slots) -> None:
-        """Go on at the pace of the pools that these take the place of: what is opened again starts no sooner."""
+        """Continue at the rate of the pools that these take the place of: what is reopened starts no sooner."""
         if before._graph is self._graph:
             self._rates.update(before._rates)
 

@@ -47,7 +47,7 @@ class MapSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         task: the task that each member is an instance of.
         parameter: the one that an item is bound to.
         source: id of the task or group whose result the items are; "" for items that the code gives.
-        keyed: whether members have keys; else they are told apart by position.
+        keyed: whether members have keys; else they are identified by position.
     """
 
     task: TaskSpec

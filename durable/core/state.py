@@ -51,11 +51,11 @@ class RunState:
         spent: attempts that count against a task's budget; ``interrupted``: those that were interruptions.
         due: when a waiting task may start, microseconds since 1970.
         driven: microseconds that earlier drives spent on groups that are still running.
-        rejudged: what was asked for when a group was reopened to be judged again: policy, actor, reason.
+        rejudged: what was asked for when a group was reopened to be re-evaluated: policy, actor, reason.
         channel: cells by key; metadata: seq of the value by key.
         orphans: nodes of earlier definitions that the present one lacks: id -> (status, outcome).
         taken: successors that a node chose, where it did not take all of them.
-        iterations: of a task that goes round: number, seq of its arguments, attempts before it.
+        iterations: of a task that iterates: number, seq of its arguments, attempts before it.
         marks: what the body of an unfinished task has recorded of its durable calls.
         saved: seq of the state that a body saved for its next attempt.
         carried: seqs of what finished items of a loop wrote, to be published with the task's success.

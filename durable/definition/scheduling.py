@@ -95,7 +95,7 @@ class Scheduling:
         return list(ids.values())
 
     def _map(self, group: MapGroup, ids: Mapping[Node, str]) -> MapSpec:
-        """What is recorded of a map: it goes over items at hand, or the result of something that the run has."""
+        """What is recorded of a map: it goes over items in memory, or the result of something that the run has."""
         source = ""
         if group.source is not None:
             own = group.source.task_id

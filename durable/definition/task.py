@@ -135,7 +135,7 @@ class Task(Linkable, Generic[F]):
             items: an iterable, a function that returns one, or a task or group whose result is gone over
                 (of a group: its members' values, under their names).
             key: names a member by its item, with a text or a number that no other item has; without it
-                members are told apart by position, and items that are read again must be the same.
+                members are identified by position, and items that are read again must be the same.
             name: the group's id; the task's when left out.
             callback: a task that runs once after the verdict.
 

@@ -75,7 +75,7 @@ def reopen_failures(journal: Journal, why: str) -> None:
 
 
 def rejudge_failures(journal: Journal, policy: Any, asked: Mapping[str, str | None], *, run_others: bool) -> list[str]:
-    """Let failed groups be judged again over what is recorded, and other failures run again.
+    """Let failed groups be re-evaluated over what is recorded, and other failures run again.
 
     Args:
         journal: of the run.
@@ -107,7 +107,7 @@ def close_nodes(journal: Journal, nodes: Iterable[int], why: str, give_up: Calla
         journal: of the run.
         nodes: tasks and groups; those that have ended are left alone.
         why: the recorded reason.
-        give_up: lets go of a running attempt.
+        give_up: drops a running attempt.
     """
     state = journal.state
     task = task_cancelled(why), task_skipped(why)
@@ -138,7 +138,7 @@ def end_run(
     Args:
         journal: of the run.
         last: RunSucceeded or RunCancelled: who ended it, why, and the run's result.
-        give_up: lets go of a running attempt.
+        give_up: drops a running attempt.
     """
     why = "the run was cancelled" if last.type == "RunCancelled" else "the run was ended early"
     close_nodes(journal, journal.state.having(*UNFINISHED), why, give_up)
@@ -158,7 +158,7 @@ def end_as_asked(journal: Journal, message: Message, give_up: Callable[[int, str
 
 
 def take_over(journal: Journal, continued: Draft, *, counted: bool) -> None:
-    """Record that a new drive goes on with an interrupted run.
+    """Record that a new drive resumes an interrupted run.
 
     Args:
         journal: of the run.

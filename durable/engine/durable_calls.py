@@ -1,7 +1,7 @@
 """DurableCalls: what bodies want recorded while they run, and the waits that they are held in.
 
 The body's side may be called from any thread; the driver's side only by the driver. A future is done
-once what was asked for is committed, so that a body never goes on with something that may be lost.
+once what was asked for is committed, so that a body never continues with something that may be lost.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class DurableCalls:
         self.settle()
 
     def drop(self, attempt: AttemptPort) -> None:
-        """Let go of an attempt that is over."""
+        """Drop an attempt that is over."""
         for ask in (*self.held, *self._uncommitted):
             if ask.attempt is attempt and not ask.future.done():
                 ask.future.set_exception(AttemptEnded(f"the attempt has ended ({attempt.over})"))

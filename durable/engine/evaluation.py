@@ -82,7 +82,7 @@ class GroupContext:
         """Ask for another attempt of a member, or for other work after the verdict.
 
         Args:
-            task: the member, its id or its TaskResult: the group is judged again after it. Or a task,
+            task: the member, its id or its TaskResult: the group is re-evaluated after it. Or a task,
                 group or chain that is no member: it runs after the verdict.
 
         Raises:

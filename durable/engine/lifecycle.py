@@ -1,4 +1,4 @@
-"""Lifecycle: begin a run, take an interrupted one over, open a failed one again, cancel one.
+"""Lifecycle: begin a run, take an interrupted one over, reopen a failed one, cancel one.
 
 What may happen to a run, given its recorded status, is decided here; the driving is ``drive.py``'s.
 """
@@ -60,7 +60,7 @@ class Host(msgspec.Struct):
 
 
 class Ended(msgspec.Struct):
-    """What is left of a drive: what it reached, with the values it had at hand, and the live exceptions by node.
+    """What is left of a drive: what it reached, with the values it had cached, and the live exceptions by node.
 
     The view is None when nothing ran.
     """
@@ -70,7 +70,7 @@ class Ended(msgspec.Struct):
 
 
 def start(host: Host, run_id: str, request: Request) -> Ended:
-    """Begin a run, or go on with it if it was interrupted; a finished one is left alone."""
+    """Begin a run, or resume it if it was interrupted; a finished one is left alone."""
     store = host.store
     code = Compiled(request.workflow, request.start)
     writes = input_writes(request.initial)
@@ -110,7 +110,7 @@ def _rests(host: Host, info: RunInfo) -> bool:
 
 
 def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept: bool, asked: Asked) -> Ended:
-    """Go on with an interrupted run, or open a failed one again; a succeeded or cancelled one is left alone."""
+    """Resume an interrupted run, or reopen a failed one; a succeeded or cancelled one is left alone."""
     store = host.store
     with leased(store, run_id) as lease:
         info = store.run(run_id)
@@ -143,7 +143,7 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
 
 
 def check_workflow(info: RunInfo, workflow: Blueprint) -> None:
-    """Refuse to go on with a run of another workflow. Raises ``RunConflict``."""
+    """Refuse to resume a run of another workflow. Raises ``RunConflict``."""
     if info.workflow != workflow.name:
         raise RunConflict(
             f"the run is one of workflow {info.workflow!r}, not of {workflow.name!r}",
@@ -202,7 +202,7 @@ def _rejudge(drive: Drive, policy: Any, asked: Asked, *, resumed: bool) -> None:
 
 
 def _was_rejudged(store: Store, run_id: str, described: Any) -> bool:
-    """Whether the same was asked before, by a drive that was interrupted: then asking again goes on with it."""
+    """Whether the same was asked before, by a drive that was interrupted: then asking again continues it."""
     events = store.read(run_id)
     return any(event.type == "GroupReopened" and event.fields.get("policy") == described for event in events)
 

@@ -77,7 +77,7 @@ def load(store: Store, run_id: str, *, use_checkpoints: bool = True, code: Compi
         store: where its log is.
         run_id: the run.
         use_checkpoints: False folds the whole log, which must give the same.
-        code: the live workflow, if it is at hand: where it is what was recorded, its graph becomes the state's.
+        code: the live workflow, if the caller has it: where it is what was recorded, its graph becomes the state's.
 
     Raises:
         RunNotFound: there is no such run.

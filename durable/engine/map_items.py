@@ -31,7 +31,7 @@ from durable.errors import DivergenceError, UpstreamUnavailable
 from durable.values.payloads import decode, encode
 
 _KEPT = 4
-"""Windows whose items are kept at hand: members start in order, so that few are enough."""
+"""Windows whose items are cached: members start in order, so that few are enough."""
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes})
 _GIVEN = object()

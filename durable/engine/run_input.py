@@ -1,4 +1,4 @@
-"""A run's input: the channel's first values, as writes and as a digest that tells inputs apart."""
+"""A run's input: the channel's first values, as writes and as a digest that identifies an input."""
 
 from __future__ import annotations
 

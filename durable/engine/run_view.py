@@ -22,7 +22,7 @@ from durable.values.failures import decode_error
 from durable.values.payloads import decode
 
 CACHE_BYTES = 32 * 1024 * 1024
-"""Encoded payloads kept at hand for consumers, per run."""
+"""Encoded payloads cached for consumers, per run."""
 _ENTRY_BYTES = 320
 _NONE_BYTES = 160
 _NOTHING = (None, None)
@@ -35,7 +35,7 @@ class RunView:
     """Reads a run's committed results, channel and metadata.
 
     Args:
-        store: where payloads are loaded from when they are not at hand.
+        store: where payloads are loaded from when they are not cached.
         state: the folded state, owned by the driver.
     """
 
@@ -182,7 +182,7 @@ class RunView:
 
 
 def _taken(payload: bytes | None) -> int:
-    """About how much memory an entry at hand takes, in bytes."""
+    """About how much memory a cached entry takes, in bytes."""
     return _NONE_BYTES if payload is None else _ENTRY_BYTES + len(payload)
 
 

@@ -134,7 +134,7 @@ class RunningAttempts:
         return True
 
     def give_up(self, node: int, why: str) -> None:
-        """Let go of a running attempt, if there is one; what it still does is discarded."""
+        """Drop a running attempt, if there is one; what it still does is discarded."""
         attempt = self.attempts.pop(node, None)
         if attempt is not None:
             attempt.end(why)
@@ -164,7 +164,7 @@ class RunningAttempts:
 
     def _counts(self, node: int, number: int) -> bool:
         """Whether a deadline is still that of something running."""
-        if self._state.graph.is_group(node):  # told apart by when its round started
+        if self._state.graph.is_group(node):  # identified by when its round started
             return self._state.nodes[node] == RUNNING and self._state.started[node] == number
         attempt = self.attempts.get(node)
         return attempt is not None and attempt.number == number

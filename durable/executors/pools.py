@@ -69,7 +69,7 @@ class _Pool:
         raise WorkerUnavailable(f"the executor accepts no calls: {said}") from said
 
     def discard(self, pool: Executor) -> None:
-        """Let go of a broken pool; the next call gets another one."""
+        """Drop a broken pool; the next call gets another one."""
         with self._lock:
             if self._pool is pool:
                 self._pool = None

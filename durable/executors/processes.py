@@ -104,7 +104,7 @@ class _Owner:
                     raise _unavailable(self._how)
 
     def _bury(self, worker: Worker) -> None:
-        """Let go of a dead worker."""
+        """Drop a dead worker."""
         self._worker = None
         self._lost += 1
         self._how = worker.end()

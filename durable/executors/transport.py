@@ -28,7 +28,7 @@ class Transport(Protocol):
         ...
 
     def stop(self) -> None:
-        """Let go of the call that is being waited for, from another thread."""
+        """Drop the call that is being waited for, from another thread."""
         ...
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class PendingCalls:
             call.fail(error)
 
     def give_up(self, call: RemoteCall) -> None:
-        """Let go of a call: stop the transport that waits for it."""
+        """Drop a call: stop the transport that waits for it."""
         with self._lock:  # so that the transport does not wait for the next call already
             transport = self._wanted.pop(call, None)
             if transport is not None:

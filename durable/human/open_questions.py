@@ -31,7 +31,7 @@ class OpenRequest(msgspec.Struct, frozen=True):
         request: the question.
         asked_at: when; expires_at: when nobody can answer any more. Both in UTC.
         answered: whether an answer waits for the run to go on.
-        expired: whether its time has passed, although the run has not gone on since.
+        expired: whether its time has passed, although the run has not continued since.
     """
 
     run_id: str
@@ -145,7 +145,7 @@ def why_closed(state: RunState, store: Store, request_id: str) -> str | None:
     """
     node, path, seq, _ = state.requests[request_id]
     mark = find(state.marks.get(node), path)
-    own = mark if mark is not None and mark.seq == seq else None  # else the task is over, or goes round again
+    own = mark if mark is not None and mark.seq == seq else None  # else the task is over, or iterates again
     due = store.event(state.run_id, seq).fields.get("due")
     if due is not None and (due <= store.clock.now() or (own is not None and own.ended)):
         return f"it expired at {moment(due):%Y-%m-%d %H:%M:%S} UTC"

@@ -87,7 +87,7 @@ class CheckpointManager:
         reason: str | None = None,
         **options: Any,
     ) -> Run:
-        """Go on from a checkpoint and return the run that did: the run itself from its end, else a fork of it.
+        """Resume from a checkpoint and return the run that did: the run itself from its end, else a fork of it.
 
         Args:
             ref: a run's id for its end, or ``run_id@seq``.
@@ -110,7 +110,7 @@ class CheckpointManager:
         return Run(self.store, name).resume(workflow, actor=actor, reason=reason, **options)
 
     def resume_from_latest(self, workflow: Blueprint | None = None, **options: Any) -> Run:
-        """Go on with the newest run that can go on, and return it.
+        """Resume the newest run that can be resumed, and return it.
 
         That is one which failed or was interrupted, or a suspended one whose timer is due or whom a message
         waits for.
@@ -130,7 +130,7 @@ class CheckpointManager:
         raise RunNotFound(f"no run{of} can be resumed", hint=f"See durable runs --store {self.store.url}")
 
     def close(self) -> None:
-        """Let go of the store, if it was opened here."""
+        """Close the store, if it was opened here."""
         if self._owned:
             self.store.close()
 

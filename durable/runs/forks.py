@@ -68,7 +68,7 @@ def fork_run(
     actor: str | None = None,
     reason: str | None = None,
 ) -> str:
-    """Make a new run that shares a run's past, and return its id; it is interrupted, and a resume goes on with it.
+    """Make a new run that shares a run's past, and return its id; it is interrupted, and a resume continues it.
 
     Somebody may drive the run meanwhile. The new run's inbox is empty, and questions that are open get new
     ids: ``<id>@<new run>``.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class Run:
     """One run of a workflow, live or read from its store.
 
-    Close it, or use it in a ``with`` block, to let go of the store.
+    Close it, or use it in a ``with`` block, to close the store.
 
     Attributes:
         run_id: the run's id.
@@ -190,7 +190,7 @@ class Run:
         wait: bool = False,
         _control: Control | None = None,
     ) -> Run:
-        """Go on with the run to its end and return it; like ``Workflow.resume``, but never raises its failure.
+        """Continue the run to its end and return it; like ``Workflow.resume``, but never raises its failure.
 
         Args:
             workflow: the live workflow; None imports the file that the run recorded.
@@ -214,7 +214,7 @@ class Run:
         return self.took(ended)
 
     def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:
-        """Cancel the run for good: at once when nobody drives it, else as soon as its driver looks.
+        """Cancel the run for good: at once, or by the process that drives it when it reads its inbox.
 
         Returns:
             False when the run has already ended.
@@ -222,7 +222,7 @@ class Run:
         return end_early(self.store, self.run_id, CANCEL, {"actor": actor, "reason": reason})
 
     def terminate(self, result: Any = None, reason: str | None = None, actor: str | None = None) -> bool:
-        """End the run with success and this result: at once when nobody drives it, else as soon as its driver looks.
+        """End the run with success and this result: at once, or by the process that drives it when it reads its inbox.
 
         Returns:
             False when the run has already ended.
@@ -294,7 +294,7 @@ class Run:
             actor, reason: who asked and why; recorded.
 
         Returns:
-            The new run, interrupted: ``resume`` goes on with it.
+            The new run, interrupted: ``resume`` continues it.
         """
         from durable.runs.forks import fork_run
 
@@ -311,7 +311,7 @@ class Run:
         return resume_command(self.store, self.run_id)
 
     def close(self) -> None:
-        """Let go of the store, if the run opened it."""
+        """Close the store, if the run opened it."""
         if self._let_go is not None:
             self._let_go()
 
@@ -326,7 +326,7 @@ class Run:
         return f"<Run {self.run_id}>"
 
     def took(self, ended: lifecycle.Ended) -> Run:
-        """Keep what a drive of the run has left at hand; for those who drive it."""
+        """Cache what a drive of the run has left; for those who drive it."""
         if ended.view is not None:
             self._view, self._causes = ended.view, ended.causes
         return self

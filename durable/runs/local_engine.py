@@ -1,6 +1,6 @@
 """LocalExecutionEngine: runs class definitions from inside an event loop, as a web handler would.
 
-It holds nothing of a run between calls: everything is in the store, so that any process can go on with it.
+It holds nothing of a run between calls: everything is in the store, so that any process can continue it.
 It must not fold, decide or judge.
 """
 
@@ -32,7 +32,7 @@ _LOOK_AGAIN = 0.05
 
 
 class LocalExecutionEngine:
-    """Starts runs of registered definitions in this process and goes on with them.
+    """Starts runs of registered definitions in this process and continues them.
 
     Every call awaits its run until it ends or is suspended, and never blocks the event loop: the driver has a
     thread of its own, ``async def`` steps run on the caller's loop. When the caller is cancelled, the run that
@@ -58,7 +58,7 @@ class LocalExecutionEngine:
         version: str | None = None,
         run_id: str | None = None,
     ) -> WorkflowInstance:
-        """Start a run, or go on with the interrupted run of that id.
+        """Start a run, or resume the interrupted run of that id.
 
         Args:
             name: the definition's name.
@@ -83,7 +83,7 @@ class LocalExecutionEngine:
         return await asyncio.to_thread(instance, run)
 
     async def complete_human_task(self, run_id: str, step: str, data: Any, user: str | None = None) -> WorkflowInstance:
-        """Answer a human step, and go on with the run.
+        """Answer a human step, and continue the run.
 
         Args:
             run_id: the run.
@@ -99,7 +99,7 @@ class LocalExecutionEngine:
         return await self._go_on(run_id, user)
 
     async def resume(self, run_id: str, *, user: str | None = None) -> WorkflowInstance:
-        """Go on with a run: one that was interrupted, that can be woken, or that failed and is opened again.
+        """Continue a run: one that was interrupted, that can be woken, or that failed and is reopened.
 
         Args:
             run_id: the run.
@@ -120,7 +120,7 @@ class LocalExecutionEngine:
         return await asyncio.to_thread(instance, run)
 
     async def cancel(self, run_id: str, reason: str | None = None, user: str | None = None) -> WorkflowInstance:
-        """Cancel a run for good: at once when nobody drives it, else as soon as its driver looks.
+        """Cancel a run for good: at once when no process drives it, else as soon as its driver reads its inbox.
 
         Args:
             run_id: the run.
@@ -153,7 +153,7 @@ class LocalExecutionEngine:
         return await asyncio.to_thread(lambda: [pending_task(one) for one in self._questions(run_id)])
 
     def close(self) -> None:
-        """Let go of the store, if it was opened here."""
+        """Close the store, if it was opened here."""
         with self._lock:
             if self._store is not None and self._owned:
                 self._store.close()
@@ -206,7 +206,7 @@ class LocalExecutionEngine:
         raise FeedbackRefused(f"step {step!r}: {said}", run_id=run_id, hint=f"Open are: {waits}")
 
     async def _go_on(self, run_id: str, user: str | None) -> WorkflowInstance:
-        """Go on with a run; one that somebody drives takes its answers itself, and is waited for."""
+        """Continue a run; one that another process drives takes its answers itself, and is waited for."""
         while True:
             found = await self.get_run(run_id)
             if found.status not in ("running", "suspended", "interrupted"):

@@ -50,7 +50,7 @@ class Meter:
 
         Args:
             info: the run as it is listed now.
-            state: its state now, if somebody has it at hand.
+            state: its state now, if somebody has it.
         """
         with self._lock:
             state = state or self._follower.state(info)

@@ -42,7 +42,7 @@ def start_run(
     wait: bool = False,
     control: Control | None = None,
 ) -> Run:
-    """Run a workflow, or go on with its interrupted run of that id, until it has ended. See ``Workflow.start``."""
+    """Run a workflow, or resume its interrupted run of that id, until it has ended. See ``Workflow.start``."""
     if run_id is not None:
         check_run_id(run_id)
     if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1):

@@ -62,7 +62,7 @@ class Workflow(Blueprint):
         deadline: float | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> Any:
-        """Run the workflow to its end, or go on with the interrupted run of that id, and return the result.
+        """Run the workflow to its end, or resume the interrupted run of that id, and return the result.
 
         Args:
             start: the task or group to start from; None for every root.
@@ -163,7 +163,7 @@ class Workflow(Blueprint):
         reason: str | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
     ) -> Any:
-        """Go on with an interrupted run, or open a failed one again, and return its result.
+        """Resume an interrupted run, or reopen a failed one, and return its result.
 
         Args:
             run_id: the run; None for the newest run of this workflow that can go on.

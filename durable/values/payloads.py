@@ -70,7 +70,7 @@ def to_raw(value: object) -> tuple[str, bytes, str | None]:
     """
     kind = type(value)
     try:
-        # Scalars are told apart here: most small tasks return one, and a call costs as much as the rest.
+        # Scalars are recognised here: most small tasks return one, and a call costs as much as the rest.
         if kind is not str and kind is not bool and not is_exact(value):
             return _to_pickle(value)
         return "json", _to_json(value), None

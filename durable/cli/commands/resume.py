@@ -1,4 +1,4 @@
-"""``durable resume``: go on with one run, or with everything that can go on."""
+"""``durable resume``: resume one run, or everything that can be resumed."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def _guarded(run: Run, info: RunInfo, options: dict[str, Any], manner: Manner) -
 def _total(codes: list[int]) -> int:
     """One exit code for several runs: that of a signal, else of a failed run, else of the first other problem.
 
-    That a run has gone on and is suspended again is none.
+    That a run has continued and is suspended again is none.
     """
     for code in (exit_codes.SIGINT, exit_codes.SIGTERM, exit_codes.FAILED):
         if code in codes:

@@ -1,4 +1,4 @@
-"""``durable run``: run a workflow, or go on with its interrupted run."""
+"""``durable run``: run a workflow, or resume its interrupted run."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _run(
 def _start(
     workflow: Blueprint, store: Store, found: RunInfo | None, asked: dict[str, Any], watch: Watch, manner: Manner
 ) -> Run:
-    """Begin a run, or go on with the one that was found."""
+    """Begin a run, or resume the one that was found."""
     from durable.runs.start import start_run
 
     if found is not None:

@@ -157,7 +157,7 @@ def nothing_is_left_at_the_end(found: Evidence) -> Iterator[str]:
 
 
 def one_verdict_a_round(found: Evidence) -> Iterator[str]:
-    """A group gets one verdict, until it is opened again."""
+    """A group gets one verdict, until it is reopened."""
     judged = set()
     for event in found.events:
         if event.type == "GroupReopened":

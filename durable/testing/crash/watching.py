@@ -72,7 +72,7 @@ async def _awaited(inner: Callable[[Attempt], Any], attempt: Attempt, note: Note
 
 
 def watch_steps(witness: Witness) -> None:
-    """Note each call of a step's function, each time that it returns, and when the body goes on with the value."""
+    """Note each call of a step's function, each time that it returns, and when the body gets the value."""
     inner = calls._step
 
     def watched(

@@ -89,7 +89,7 @@ class Order(msgspec.Struct, frozen=True):
         workload, run_id, url: what is driven, and in which store.
         witness: the file in which bodies and appends leave their lines.
         kill: where to die.
-        resume: arguments of ``Run.resume``; None starts the run or goes on with it, like the same command again.
+        resume: arguments of ``Run.resume``; None starts or resumes the run, like the same command again.
         checkpoint_every: take a checkpoint after so many events; 0 leaves it to the engine.
         lease_seconds: how long leases last; 0 leaves it to the store.
     """
