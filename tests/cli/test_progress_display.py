@@ -137,7 +137,7 @@ def test_progress_that_is_shown_is_not_logged_as_well(here: Here, monkeypatch: p
     assert " done, " in shown
     assert "durable.progress" not in shown
     logged = here("run", "large.py", "--new", "-v", "--json").stderr
-    assert re.search(r"INFO durable.runs.progress: run large-\S+: \d+ of 60 done", logged)
+    assert re.search(r"INFO durable.progress: run large-\S+: \d+ of 60 done", logged)
 
 
 def test_a_large_run_shows_rate_time_left_and_what_is_slow(here: Here) -> None:
