@@ -10,7 +10,6 @@ from typing import Any, get_args, get_origin
 
 import pytest
 
-import durable
 from tests.public_surface import PUBLIC, Callee, callees, hints, names, raised
 
 CALLEES = callees()
