@@ -84,6 +84,10 @@ class Clock(Protocol):
         """Return the queue's next item if one comes within so short a time that nobody notices, else None.
 
         A fake clock does not wait at all.
+
+        Args:
+            queue: where completions arrive.
+            seconds: how long a real clock waits at most.
         """
         ...
 
@@ -100,7 +104,12 @@ class SystemClock:
         return time.monotonic()
 
     def take(self, queue: Arrivals, timeout: float | None, *, idle: bool = False) -> Any:
-        """Return the queue's next item, or None once ``timeout`` seconds have passed."""
+        """Return the queue's next item, or None once ``timeout`` seconds have passed.
+
+        Args:
+            queue: where completions arrive.
+            idle: of no meaning here; fake clocks jump.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = _SLICE if end is None else min(end - time.monotonic(), _SLICE)
@@ -111,7 +120,11 @@ class SystemClock:
                     return None
 
     def soon(self, queue: Arrivals, seconds: float) -> Any:
-        """Return the queue's next item if one comes within ``seconds``, else None."""
+        """Return the queue's next item if one comes within ``seconds``, else None.
+
+        Args:
+            queue: where completions arrive.
+        """
         try:
             return queue.get(timeout=seconds)
         except Empty:

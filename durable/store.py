@@ -62,19 +62,40 @@ class Store(ABC):
 
     @abstractmethod
     def read(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[Event]:
-        """Yield the events with ``after < seq <= until``, in order; nothing for an unknown run."""
+        """Yield the events with ``after < seq <= until``, in order; nothing for an unknown run.
+
+        Args:
+            run_id: the run.
+            after: a sequence number; 0 for the first event.
+            until: the last one; None for the end of the log.
+        """
 
     @abstractmethod
     def event(self, run_id: str, seq: int) -> Event:
-        """Return one event. Raises ``RunNotFound`` when the run or the event is not there."""
+        """Return one event. Raises ``RunNotFound`` when the run or the event is not there.
+
+        Args:
+            run_id: the run.
+            seq: the event's sequence number.
+        """
 
     @abstractmethod
     def digests(self, run_id: str, after: int = 0, until: int | None = None) -> Iterator[tuple[int, bytes]]:
-        """Yield ``(seq of an append's last event, digest)`` for the appends that end in the range."""
+        """Yield ``(seq of an append's last event, digest)`` for the appends that end in the range.
+
+        Args:
+            run_id: the run.
+            after: a sequence number; 0 for the first append.
+            until: the last one; None for the end of the log.
+        """
 
     @abstractmethod
     def run(self, run_id: str) -> RunInfo | None:
-        """Return one run, or None."""
+        """Return one run, or None.
+
+        Args:
+            run_id: the run.
+        """
 
     @abstractmethod
     def runs(
@@ -90,15 +111,29 @@ class Store(ABC):
 
     @abstractmethod
     def save_checkpoint(self, run_id: str, checkpoint: Checkpoint, token: int) -> None:
-        """Keep a checkpoint; the newest and the one before it are enough. Raises ``LeaseLost``."""
+        """Keep a checkpoint; the newest and the one before it are enough. Raises ``LeaseLost``.
+
+        Args:
+            run_id: the run.
+            checkpoint: a folded state.
+            token: the fencing token of the caller's lease.
+        """
 
     @abstractmethod
     def checkpoints(self, run_id: str) -> list[Checkpoint]:
-        """Return the run's checkpoints, newest first."""
+        """Return the run's checkpoints, newest first.
+
+        Args:
+            run_id: the run.
+        """
 
     @abstractmethod
     def drop_checkpoints(self, run_id: str) -> None:
-        """Delete the run's checkpoints."""
+        """Delete the run's checkpoints.
+
+        Args:
+            run_id: the run.
+        """
 
     @abstractmethod
     def acquire(self, run_id: str, owner: str, seconds: float = LEASE_SECONDS) -> Lease:
@@ -107,36 +142,66 @@ class Store(ABC):
         A lease whose owner's process is gone is taken over at once; one whose owner lives is taken
         over only after it has expired, by ``Clock.monotonic()``: setting the wall clock robs nobody.
 
+        Args:
+            run_id: the run.
+            owner: who asks; shown to those who are refused.
+            seconds: how long the lease holds unless it is renewed.
+
         Raises:
             RunAlreadyDriven: somebody else holds it.
         """
 
     @abstractmethod
     def renew(self, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
-        """Extend a lease from now. Raises ``LeaseLost`` when it is not held any more."""
+        """Extend a lease from now. Raises ``LeaseLost`` when it is not held any more.
+
+        Args:
+            lease: one that is held.
+            seconds: how long it holds from now.
+        """
 
     @abstractmethod
     def release(self, lease: Lease) -> None:
-        """Give a lease back; one that is not held any more is ignored. Tokens keep growing after it."""
+        """Give a lease back; one that is not held any more is ignored. Tokens keep growing after it.
+
+        Args:
+            lease: one that was acquired.
+        """
 
     @abstractmethod
     def lease(self, run_id: str) -> LeaseInfo | None:
-        """Return who holds the lease, or None when it is free."""
+        """Return who holds the lease, or None when it is free.
+
+        Args:
+            run_id: the run.
+        """
 
     @abstractmethod
     def send(self, run_id: str, message: Message) -> bool:
         """Put a message into the run's inbox; False when that id was ever sent to it before, consumed or not.
 
         Raises ``RunNotFound`` for an unknown run.
+
+        Args:
+            run_id: the run.
+            message: what is sent; its id was chosen by the sender.
         """
 
     @abstractmethod
     def inbox(self, run_id: str) -> list[Message]:
-        """Return the messages that no append has consumed, oldest first."""
+        """Return the messages that no append has consumed, oldest first.
+
+        Args:
+            run_id: the run.
+        """
 
     @abstractmethod
     def sizes(self, run_id: str) -> Sizes:
-        """Return what a run takes, without decoding anything. Raises ``RunNotFound``."""
+        """Return what a run takes, without decoding anything. Raises ``RunNotFound``.
+
+        Args:
+            run_id: the run.
+        """
 
     @abstractmethod
     def prune(self, run_id: str, tasks: Mapping[str, int]) -> Pruned:

@@ -1,4 +1,4 @@
-"""Writes the docs that say what the code says: the catalogue of events, the state diagrams, the command line.
+"""Writes the docs that say what the code says: events, state diagrams, commands, public names, errors.
 
 Usage: ``python -m tools.generate_docs [--check]``; with ``--check`` nothing is written and a file
 that is not current is an error.
@@ -13,7 +13,7 @@ from pathlib import Path
 from durable.core.catalogue import EVENTS, EventKind
 from durable.core.events import LOG_FORMAT
 from durable.core.transitions import ENDED, PENDING, STATUSES, TABLES
-from tools import ROOT, rooms_page
+from tools import ROOT, api_page, rooms_page
 from tools.cli_page import contents
 
 FOLDER = ROOT / "docs" / "reference"
@@ -123,11 +123,25 @@ def architecture() -> str:
     return rooms_page.page(FOLDER.parent / "architecture.md", rows)
 
 
+def api() -> str:
+    """Return the page about the public names."""
+    lines = [NOTE.format(source="the docstrings"), "", "# Public names", "", *api_page.contents(rows)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def errors() -> str:
+    """Return the page about the exceptions."""
+    note = NOTE.format(source="durable/errors.py and durable/prompts/errors.py")
+    return "\n".join([note, "", "# Errors", "", *api_page.error_contents(rows)]).rstrip() + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "events.md": events,
     "state-diagrams.md": state_diagrams,
     "cli.md": cli,
     "../architecture.md": architecture,
+    "api.md": api,
+    "errors.md": errors,
 }
 
 

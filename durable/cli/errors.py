@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from traceback import format_exception
 from types import TracebackType
 from typing import Any
 
@@ -10,9 +11,10 @@ import click
 
 from durable.cli import exit_codes
 from durable.cli.render import coloured, note, print_json, printable
-from durable.errors import DurableError
+from durable.errors import DivergenceError, DurableError
 
 _FRAMES = 8
+_PUBLIC = ("durable.errors", "durable.prompts.errors")
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -61,37 +63,48 @@ def paragraph(error: BaseException) -> str:
 
 
 def as_document(error: BaseException) -> dict[str, Any]:
-    """Return an error as JSON has it: type, message and where it happened."""
+    """Return an error as JSON has it: type, message, where it happened and what to do; what is not known is null.
+
+    That a workflow differs adds the changes; an exception that durable did not raise adds its traceback.
+    """
     document: dict[str, Any] = {"type": _public_name(type(error)), "message": str(error)}
+    document |= {name: getattr(error, name, None) for name in ("run_id", "task_id", "seq", "hint")}
     if isinstance(error, DurableError):
         document["message"] = error.message
-        places = {"run_id": error.run_id, "task_id": error.task_id, "seq": error.seq, "hint": error.hint}
-        document |= {name: value for name, value in places.items() if value is not None}
-        if getattr(error, "changes", None):
-            document["changes"] = error.changes  # type: ignore[attr-defined]
+        if isinstance(error, DivergenceError):
+            document["changes"] = error.changes
     elif isinstance(error, click.ClickException):
         document["message"] = error.format_message()
     elif isinstance(error, ImportFailed):
         document |= {"type": type(error.cause).__name__, "traceback": error.traceback}
+    elif isinstance(error, KeyboardInterrupt):
+        document["message"] = "interrupted by SIGINT"
+    else:
+        document["traceback"] = "".join(format_exception(error))
     return document
 
 
 def _public_name(kind: type[BaseException]) -> str:
     """The name of an error's class, as it can be imported from durable."""
-    return next((base.__name__ for base in kind.__mro__ if base.__module__ == "durable.errors"), kind.__name__)
+    return next((base.__name__ for base in kind.__mro__ if base.__module__ in _PUBLIC), kind.__name__)
 
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code that any error of a command leads to."""
     if isinstance(error, click.ClickException):
         return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return exit_codes.SIGINT
     return exit_codes.USAGE if isinstance(error, ImportFailed) else exit_codes.code_of(error)
 
 
 def report(error: BaseException, as_json: bool) -> int:
-    """Print an error, to stderr as text or to stdout as JSON, and return the exit code."""
+    """Print an error, to stderr as text or to stdout as JSON, and return the exit code.
+
+    The document is one line, because ``durable log --json`` prints one object a line.
+    """
     if as_json:
-        print_json({"error": as_document(error), "exit_code": exit_code(error)})
+        print_json({"error": as_document(error), "exit_code": exit_code(error)}, lines=True)
     else:
         note(f"{coloured('Error:', 'red', bold=True)} {paragraph(error)}")
     return exit_code(error)

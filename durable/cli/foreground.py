@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from durable.cli import exit_codes
+from durable.cli.errors import as_document
 from durable.cli.progress_display import LINE_SECONDS, shown
 from durable.cli.render import coloured, note, print_json
+from durable.errors import RunInterrupted
 from durable.runs.progress import Watch
 
 if TYPE_CHECKING:
@@ -53,6 +55,11 @@ class Stopped(Exception):
         super().__init__(code)
         self.code = code
 
+    @property
+    def signal(self) -> str:
+        """The signal's name."""
+        return "SIGINT" if self.code == exit_codes.SIGINT else "SIGTERM"
+
 
 @contextmanager
 def driving(watch: Watch, manner: Manner) -> Iterator[None]:
@@ -75,12 +82,20 @@ def report_stop(watch: Watch, stop: Stopped, manner: Manner, store: Store | None
     from durable.runs.start import Run
 
     if watch.state is None or store is None:
-        note("interrupted before the run continued; nothing was recorded")
+        said = "interrupted before the run continued; nothing was recorded"
+        if manner.as_json:
+            manner.emit({"error": as_document(RunInterrupted(said)), "exit_code": stop.code})
+        else:
+            note(said)
         return stop.code
     run = Run(store, watch.state.run_id)
+    command = run.resume_command()
     if manner.as_json:
-        document = {"run_id": run.run_id, "status": run.status, "resume": run.resume_command()}
+        error = RunInterrupted(
+            f"the run was interrupted by {stop.signal}", run_id=run.run_id, hint=f"Resume with: {command}"
+        )
+        document = {"run_id": run.run_id, "status": run.status, "error": as_document(error), "resume": command}
         manner.emit(document | {"exit_code": stop.code})
     else:
-        note(f"{coloured('interrupted', 'yellow')}; resume with: {run.resume_command()}")
+        note(f"{coloured('interrupted', 'yellow')}; resume with: {command}")
     return stop.code

@@ -35,24 +35,55 @@ class Commands(click.Group):
         command: click.Command = import_module(f"durable.cli.commands.{cmd_name}").command
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; print the errors that it raises."""
-        from durable.cli.errors import ImportFailed, report
-        from durable.errors import DurableError
-
-        as_json = "--json" in ctx.args
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
+        """Read the words before the command; what is wrong with them is printed as JSON if that is asked for."""
+        as_json = "--json" in args
         try:
-            code = super().invoke(ctx)
-        except KeyboardInterrupt:
-            code = exit_codes.SIGINT
-        except (DurableError, ImportFailed) as error:
-            code = report(error, as_json)
+            return super().make_context(info_name, args, *rest, **extra)
         except click.ClickException as error:
             if not as_json:
                 raise
-            code = report(error, as_json)
+            raise click.exceptions.Exit(_report(error)) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; print the errors that it raises."""
+        as_json = "--json" in ctx.args
+        try:
+            _check_text(ctx.args)
+            code = super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt as stop:
+            code = _report(stop) if as_json else exit_codes.SIGINT
+        except Exception as error:
+            if not as_json and not _explained(error):
+                raise
+            code = _report(error, as_json)
         if code:
             ctx.exit(code)
+
+
+def _check_text(words: list[str]) -> None:
+    """Refuse bytes that are no UTF-8: no store could keep them, not even as a name. Raises ``click.UsageError``."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(f"{word!a} is not UTF-8.") from None
+
+
+def _explained(error: Exception) -> bool:
+    """Whether the text of an error is enough for people; click prints its own, and of a bug they need the traceback."""
+    from durable.cli.errors import ImportFailed
+    from durable.errors import DurableError
+
+    return isinstance(error, (DurableError, ImportFailed))
+
+
+def _report(error: BaseException, as_json: bool = True) -> int:
+    from durable.cli.errors import report
+
+    return report(error, as_json)
 
 
 @click.group(

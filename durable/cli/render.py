@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -127,18 +127,31 @@ def print_json(document: Any, *, lines: bool = False) -> None:
 
     data = msgspec.json.encode(document)
     text = (data if lines else msgspec.json.format(data, indent=2)).decode()
-    out = click.get_current_context().find_root().meta.get(_KEPT)
-    click.echo(text, file=out)
+    context = click.get_current_context(silent=True)  # there is none yet while the command's name is read
+    click.echo(text, file=context.find_root().meta.get(_KEPT) if context is not None else None)
 
 
 def keep_stdout_for_json() -> None:
-    """From here on only ``print_json`` writes to stdout; what tasks and their children print goes to stderr."""
-    meta = click.get_current_context().find_root().meta
-    kept: TextIO = sys.stdout
+    """Let only ``print_json`` write to stdout until the command has ended.
+
+    What tasks and their children print meanwhile goes to stderr.
+    """
+    context = click.get_current_context().find_root()
+    before, kept = sys.stdout, sys.stdout
     with suppress(OSError, ValueError):  # not a file: replaced by a test or a notebook
         if sys.stdout.fileno() == 1:
             sys.stdout.flush()
             kept = os.fdopen(os.dup(1), "w", encoding="utf-8")
             os.dup2(2, 1)
-    meta[_KEPT] = kept
+    context.meta[_KEPT] = kept
+    context.call_on_close(partial(_give_back, before, kept))
     sys.stdout = sys.stderr
+
+
+def _give_back(before: TextIO, kept: TextIO) -> None:
+    """Undo ``keep_stdout_for_json``: a program may call ``main`` more than once."""
+    sys.stdout = before
+    if kept is not before:
+        kept.flush()
+        os.dup2(kept.fileno(), 1)
+        kept.close()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from durable.cli import exit_codes
+from durable.cli.errors import as_document
 from durable.cli.failure_report import MOST, failures_of, first_traceback, lines_of, not_listed
 from durable.cli.formatting import counted, lasted
 from durable.cli.render import coloured, note, printable, say
 from durable.cli.results import result_of
 from durable.core.transitions import ENDED, STATUSES
+from durable.errors import DurableError
 
 if TYPE_CHECKING:
     from durable.cli.foreground import Manner
@@ -58,16 +60,25 @@ def end_document(run: Run, seconds: float | None) -> dict[str, Any]:
         shown = result_of(run, whole=True)
         document |= {"result": msgspec.Raw(shown.raw) if shown.raw else None, "preview": shown.preview}
         return document | ({"left_out": shown.left_out} if shown.left_out else {})
+    document["error"] = as_document(_why(run))
     if state.status_name == "suspended":
         from durable.cli.wait_hints import waits_as_documents
 
         return document | {"waiting": waits_as_documents(run, state), "resume": run.resume_command()}
-    document["error"] = error_line(run, state)
     document["failures"] = failures_of(state, run.store, MOST)
     document["failures_in_all"] = len(state.failures())
     if state.status_name != "cancelled":
         document["resume"] = run.resume_command()
     return document
+
+
+def _why(run: Run) -> DurableError:
+    """What asking for the result of a run raises that has none."""
+    try:
+        run.result()
+    except DurableError as error:
+        return error
+    raise AssertionError(f"run {run.run_id} has a result")
 
 
 def task_counts(state: RunState) -> dict[str, int]:

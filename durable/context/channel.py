@@ -19,6 +19,9 @@ class Channel:
 
     Appends and additions of parallel members merge: none is lost. ``set`` overwrites: the attempt
     that commits last wins.
+
+    Args:
+        context: the attempt's context.
     """
 
     def __init__(self, context: TaskExecutionContext) -> None:
@@ -26,6 +29,10 @@ class Channel:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the key's value as a fresh copy, this attempt's own writes included, or the default.
+
+        Args:
+            key: the channel's key.
+            default: what is returned when the key is not there.
 
         Raises:
             ChannelError: parallel members wrote things that do not fit each other.
@@ -48,25 +55,48 @@ class Channel:
         return value if present else default
 
     def set(self, key: str, value: Any) -> None:
-        """Set a key. Raises ``PayloadError`` for a value that cannot be stored."""
+        """Set a key. Raises ``PayloadError`` for a value that cannot be stored.
+
+        Args:
+            key: the channel's key.
+            value: any value that can be stored.
+        """
         self._stage("set", key, encode(value))
 
     def delete(self, key: str) -> None:
-        """Remove a key; one that is not there is ignored."""
+        """Remove a key; one that is not there is ignored.
+
+        Args:
+            key: the channel's key.
+        """
         self._stage("delete", key)
 
     def append(self, key: str, value: Any) -> None:
-        """Add a value at the end of a list, which is made when the key is not there."""
+        """Add a value at the end of a list, which is made when the key is not there.
+
+        Args:
+            key: the channel's key.
+            value: the new last item.
+        """
         self._need_list(key)
         self._stage("append", key, encode(value))
 
     def prepend(self, key: str, value: Any) -> None:
-        """Add a value in front of a list, which is made when the key is not there."""
+        """Add a value in front of a list, which is made when the key is not there.
+
+        Args:
+            key: the channel's key.
+            value: the new first item.
+        """
         self._need_list(key)
         self._stage("prepend", key, encode(value))
 
     def atomic_add(self, key: str, amount: float | int = 1) -> Any:
         """Add to a number, which starts at 0, and return it as this attempt sees it.
+
+        Args:
+            key: the channel's key.
+            amount: what is added; a finite number of at most 64 bits.
 
         Raises:
             ChannelError: the key holds something else, or the amount is not a number.
@@ -80,7 +110,11 @@ class Channel:
         return value
 
     def exists(self, key: str) -> bool:
-        """Whether the key is there."""
+        """Whether the key is there.
+
+        Args:
+            key: the channel's key.
+        """
         return key in self.keys()
 
     def keys(self) -> list[str]:

@@ -74,7 +74,11 @@ class Staging:
             )
 
     def choose(self, taken: Sequence[str] | None) -> None:
-        """Take only these successors, by id; None leaves it as it is."""
+        """Take only these successors, by id; None leaves it as it is.
+
+        Args:
+            taken: ids of successors.
+        """
         if taken is not None and not self._goto:
             self._effects.taken = list(taken)
 
@@ -90,7 +94,11 @@ class Staging:
         return self._effects.cancels
 
     def effects(self) -> Effects:
-        """Return everything the attempt wants to have committed with its result."""
+        """Return everything the attempt wants to have committed with its result.
+
+        Raises:
+            DefinitionError: it asked for another iteration and chose what follows as well.
+        """
         if self._cursor_effects is not None:
             self._cursor_effects.restore_rest()
         found = self._effects
@@ -117,7 +125,11 @@ class Staging:
         return self._cursor_effects
 
     def stage(self, write: Write) -> None:
-        """Take a change of the channel in."""
+        """Take a change of the channel in.
+
+        Args:
+            write: what the attempt writes.
+        """
         self.staged.append(write)
         if self._cursor_effects is not None:
             self._cursor_effects.open.append((len(self.staged), write))
@@ -134,7 +146,13 @@ class Staging:
         return effects, self._goto
 
     def restore(self, fragment: Fragment | None, effects: Effects | None, goto: bool) -> None:
-        """Take in what an earlier attempt left in an iteration that it finished."""
+        """Take in what an earlier attempt left in an iteration that it finished.
+
+        Args:
+            fragment: what it scheduled.
+            effects: what else it wants to have committed.
+            goto: whether it chose what follows.
+        """
         if fragment is not None:
             self.schedule().restore(fragment)
         if effects is not None:

@@ -61,11 +61,21 @@ class TaskExecutionContext(Staging):
         return Channel(self)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return a channel key's value, or the default."""
+        """Return a channel key's value, or the default.
+
+        Args:
+            key: the channel's key.
+            default: what is returned when the key is not there.
+        """
         return Channel(self).get(key, default)
 
     def set(self, key: str, value: Any) -> None:
-        """Set a channel key."""
+        """Set a channel key.
+
+        Args:
+            key: the channel's key.
+            value: any value that can be stored.
+        """
         Channel(self).set(key, value)
 
     def get_result(self, task_id: str, default: Any = None) -> Any:
@@ -178,7 +188,11 @@ class TaskExecutionContext(Staging):
         return step(self, fn, args, kwargs, retry)
 
     def checkpoint(self, state: Any = None) -> Any:
-        """Save a state for the next attempt, durably and at once; only the newest counts."""
+        """Save a state for the next attempt, durably and at once; only the newest counts.
+
+        Args:
+            state: any value that can be stored.
+        """
         self.check()
         from durable.context.durable_calls import checkpoint
 
@@ -209,7 +223,11 @@ class TaskExecutionContext(Staging):
         return Tracked(self, items, key)
 
     def sleep(self, seconds: float) -> Any:
-        """Wait; the time goes on while nothing runs. For long waits the body starts again from the top."""
+        """Wait; the time goes on while nothing runs. For long waits the body starts again from the top.
+
+        Args:
+            seconds: how long, by the wall clock.
+        """
         self.check()
         from durable.context.durable_calls import sleep
 
@@ -272,7 +290,14 @@ class TaskExecutionContext(Staging):
         return request_feedback(self, request, LIVE_WAIT if timeout is None else timeout)
 
     def note_prompt(self, name: str, label: str | None, version: str, digest: str) -> None:
-        """Record with the task that it rendered a prompt."""
+        """Record with the task that it rendered a prompt.
+
+        Args:
+            name: the prompt's name.
+            label: the label that it was asked for by, if it was.
+            version: the version that was rendered.
+            digest: the digest of its text.
+        """
         self.check()
         prompt = Prompt(name, label, version, digest)
         if prompt not in self.prompts:

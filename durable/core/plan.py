@@ -74,7 +74,11 @@ class Plan(msgspec.Struct, frozen=True):
     waits: bool = False
 
     def count(self, action: str) -> int:
-        """How many tasks have this action, all members of maps among them."""
+        """How many tasks have this action, all members of maps among them.
+
+        Args:
+            action: one that items have: reuse, run, blocked or orphaned.
+        """
         tasks = sum(item.action == action and not item.group and not item.member for item in self.items)
         return tasks + sum(item.members.get(action, 0) for item in self.items)
 

@@ -62,7 +62,11 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
                 raise DefinitionError(f"RetryPolicy: {name} is an exception type or a tuple of them, not {types!r}")
 
     def retries(self, error: BaseException) -> bool:
-        """Whether an attempt that raised this may be followed by another one."""
+        """Whether an attempt that raised this may be followed by another one.
+
+        Args:
+            error: what it raised.
+        """
         return isinstance(error, self.retry_on) and not isinstance(error, self.give_up_on)
 
     def follows(self, spent: int, error: BaseException) -> bool:

@@ -54,11 +54,18 @@ class Blueprint:
         OPEN.reset(self._tokens.pop())
 
     def define(self, task: Task[Any]) -> None:
-        """Take note of a task that was defined inside the block; it is not linked by that."""
+        """Take note of a task that was defined inside the block; it is not linked by that.
+
+        Args:
+            task: the task.
+        """
         self.defined.setdefault(task)
 
     def add(self, *items: Linkable) -> Self:
         """Link tasks, groups or chains into the workflow and return it.
+
+        Args:
+            items: tasks, groups and chains.
 
         Raises:
             DefinitionError: something that cannot stand in a graph.
@@ -84,7 +91,11 @@ class Blueprint:
             self._link(node.callback)
 
     def forget(self, group: ParallelGroup) -> None:
-        """Take a group out again whose members went into a larger one."""
+        """Take a group out again whose members went into a larger one.
+
+        Args:
+            group: the group.
+        """
         self.linked.pop(group, None)
 
     def __repr__(self) -> str:

@@ -95,6 +95,9 @@ def nodes_of(item: Any) -> tuple[Node, ...]:
 def chain(*items: Linkable) -> Chain:
     """Return the items one after another, like ``a >> b >> c``.
 
+    Args:
+        items: tasks, groups and chains, the first one first.
+
     Raises:
         DefinitionError: nothing to chain, or something that cannot stand in a graph.
     """
@@ -192,7 +195,13 @@ class ParallelGroup(ExecutionSettings, Linkable):
 def parallel(
     *tasks: Linkable | Iterable[Linkable], name: str | None = None, callback: Task[Any] | None = None
 ) -> ParallelGroup:
-    """Return a group of the tasks. See ``ParallelGroup``."""
+    """Return a group of the tasks. See ``ParallelGroup``.
+
+    Args:
+        tasks: the members; also lists of them.
+        name: the group's id; made from its members when left out.
+        callback: a task that runs once after the verdict.
+    """
     return ParallelGroup(*tasks, name=name, callback=callback)
 
 

@@ -25,6 +25,9 @@ class WorkflowRegistry:
     def register_definition(self, definition: WorkflowDefinition) -> WorkflowDefinition:
         """Check a definition, keep it and return it.
 
+        Args:
+            definition: what is registered.
+
         Raises:
             DefinitionError: it cannot run; or that version of that name is registered already.
         """
@@ -77,7 +80,12 @@ class WorkflowRegistry:
         return versions[version]
 
     def find(self, name: str, version: str | None) -> WorkflowDefinition:
-        """Return the definition of exactly that version, None being one without. Raises ``DefinitionError``."""
+        """Return the definition of exactly that version, None being one without. Raises ``DefinitionError``.
+
+        Args:
+            name: its name.
+            version: its version.
+        """
         found = self._known.get(name, {}).get(version)
         if found is not None:
             return found

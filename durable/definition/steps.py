@@ -52,6 +52,9 @@ class BaseMachineStep(Linkable):
 
         Args:
             context: the ``TaskExecutionContext``; further parameters are resolved by name, as for tasks.
+
+        Raises:
+            NotImplementedError: the subclass has none.
         """
         raise NotImplementedError(f"{type(self).__name__} has no execute")
 
@@ -154,6 +157,9 @@ class BaseHumanStep(BaseMachineStep):
 
     def on_expired(self, context: Any) -> Any:
         """Say what happens when nobody answered in time; what it returns is the step's result.
+
+        Args:
+            context: that of the step's attempt.
 
         Raises:
             DeadlineExceeded: always, unless a subclass says otherwise.

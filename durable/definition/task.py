@@ -33,10 +33,14 @@ class Task(Linkable, Generic[F]):
         task_id: the id, unique in a workflow.
         bound: arguments bound by ``t(name=value)``.
         retry, timeout, deadline, max_cycles, version: as given to ``@task``.
+        inject_context: whether the first parameter receives the context, whatever its annotation.
         signature: what the function asks for.
         coroutine: whether the function is ``async def``.
         template: the id before ``t(task_id=...)`` gave the instance its own.
         route: given the context after the body, says which successors are taken; None for all.
+
+    Raises:
+        DefinitionError: no function, or settings that cannot be.
     """
 
     __slots__ = (
@@ -145,7 +149,12 @@ class Task(Linkable, Generic[F]):
         return MapGroup(self, items, key, name, callback)
 
     def instance(self, task_id: str, bound: Mapping[str, Any]) -> Task[F]:
-        """Return the same task with another id and other bound arguments, unchecked."""
+        """Return the same task with another id and other bound arguments, unchecked.
+
+        Args:
+            task_id: the other id.
+            bound: the other arguments.
+        """
         made: Task[F] = object.__new__(Task)
         made.fn = self.fn  # one by one, not in a loop over the slots: large workflows make many instances
         made.task_id = task_id
@@ -242,6 +251,7 @@ def task(
     """Make a function a task: ``@task``, ``@task("id")`` or ``@task(id=..., timeout=...)``.
 
     Args:
+        fn: the function; or the id, when called with a text.
         id: the id; the function's name when left out.
         inject_context: the first parameter receives the context, whatever its annotation.
         retry: when a failed attempt is followed by another one.

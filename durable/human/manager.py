@@ -88,9 +88,10 @@ class FeedbackManager:
 
         Args:
             request_id: the question.
-            value: the answer; or approved: whether it is approved.
+            value: the answer, unless ``approved`` is given.
+            approved: whether it is approved; for approvals, instead of ``value``.
             run_id: the run that asked; None looks for it.
-            actor: who answers; reason: why. Both are recorded.
+            actor, reason: who answers and why; recorded.
 
         Returns:
             False when the same answer was given before.

@@ -39,6 +39,9 @@ class Run:
 
     Close it, or use it in a ``with`` block, to close the store.
 
+    Args:
+        owned: whether the store is closed with the run.
+
     Attributes:
         run_id: the run's id.
         store: where its log is.
@@ -65,7 +68,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``running``, ``interrupted``, ``succeeded``, ``failed`` or ``cancelled``."""
+        """One of ``running``, ``interrupted``, ``suspended``, ``succeeded``, ``failed`` and ``cancelled``."""
         return self.info.shown_status
 
     def load_state(self) -> RunState:
@@ -82,7 +85,8 @@ class Run:
         """Return the result, as ``Workflow.execute`` does, or raise what it raises.
 
         Raises:
-            RunInterrupted: the run has not ended.
+            RunInterrupted, RunSuspended: the run has not ended.
+            RunCancelled, TaskFailed, ParallelGroupError, StepLimitExceeded, DeadlineExceeded: it did not succeed.
         """
         view = self.view()
         if view.state.status == SUCCEEDED:
@@ -111,7 +115,14 @@ class Run:
                 self._lend(value)
 
     def task_results(self, group_id: str) -> Mapping[str, TaskResult]:
-        """Return the TaskResult of each member of a group by its short id; of a map, each when it is asked for."""
+        """Return the TaskResult of each member of a group by its short id; of a map, each when it is asked for.
+
+        Args:
+            group_id: the group or map.
+
+        Raises:
+            DefinitionError: it is a task, or there is nothing of that id.
+        """
         view = self.view()
         graph = view.state.graph
         node = graph.number(group_id)
@@ -125,7 +136,11 @@ class Run:
         return found
 
     def events(self, after: int = 0) -> Iterator[Event]:
-        """Yield the run's events in order, those with ``seq > after``."""
+        """Yield the run's events in order, those with ``seq > after``.
+
+        Args:
+            after: a sequence number; 0 for all events.
+        """
         yield from self.store.read(self.run_id, after)  # holds on to this run, and so keeps the store open
 
     def progress(self) -> Progress:
@@ -216,6 +231,10 @@ class Run:
     def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:
         """Cancel the run for good: at once, or by the process that drives it when it reads its inbox.
 
+        Args:
+            reason: why; recorded.
+            actor: who asks; recorded.
+
         Returns:
             False when the run has already ended.
         """
@@ -223,6 +242,11 @@ class Run:
 
     def terminate(self, result: Any = None, reason: str | None = None, actor: str | None = None) -> bool:
         """End the run with success and this result: at once, or by the process that drives it when it reads its inbox.
+
+        Args:
+            result: the run's result.
+            reason: why; recorded.
+            actor: who asks; recorded.
 
         Returns:
             False when the run has already ended.
@@ -326,7 +350,11 @@ class Run:
         return f"<Run {self.run_id}>"
 
     def took(self, ended: lifecycle.Ended) -> Run:
-        """Cache what a drive of the run has left; for those who drive it."""
+        """Cache what a drive of the run has left; for those who drive it.
+
+        Args:
+            ended: what the drive has left.
+        """
         if ended.view is not None:
             self._view, self._causes = ended.view, ended.causes
         return self

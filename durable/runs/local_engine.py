@@ -124,7 +124,7 @@ class LocalExecutionEngine:
 
         Args:
             run_id: the run.
-            reason: why; user: who asked. Both are recorded.
+            reason, user: why, and who asked; recorded.
 
         Raises:
             RunNotFound: there is no such run.
@@ -138,7 +138,11 @@ class LocalExecutionEngine:
         return await asyncio.to_thread(cancel)
 
     async def get_run(self, run_id: str) -> WorkflowInstance:
-        """Return a run as it is now. Raises ``RunNotFound``."""
+        """Return a run as it is now. Raises ``RunNotFound``.
+
+        Args:
+            run_id: the run.
+        """
         return await asyncio.to_thread(lambda: instance(open_run(run_id, self._opened())))
 
     async def pending_tasks(self, run_id: str | None = None) -> list[PendingTask]:

@@ -138,6 +138,9 @@ class Workflow(Blueprint):
         """Run the workflow to its end like ``execute``, but return the run instead of its result.
 
         A failed run does not raise here: look at ``run.status``, or ask for ``run.result()``.
+
+        Args:
+            start, run_id, store, initial, max_steps, deadline, checkpoint_dir: as for ``execute``.
         """
         from durable.runs.start import start_run
 
@@ -205,7 +208,13 @@ class Workflow(Blueprint):
         )
 
     def plan(self, run_id: str, *, store: Any = None, checkpoint_dir: str | os.PathLike[str] | None = None) -> Plan:
-        """Say what a resume of the run with this workflow would do, without doing it."""
+        """Say what a resume of the run with this workflow would do, without doing it.
+
+        Args:
+            run_id: the run.
+            store: as for ``execute``.
+            checkpoint_dir: as for ``execute``.
+        """
         from durable.runs.start import open_run
 
         with open_run(run_id, store=self._store(store, checkpoint_dir)) as run:
@@ -234,7 +243,13 @@ class Workflow(Blueprint):
 
 
 def workflow(name: str, store: Any = None, version: str | None = None) -> Workflow:
-    """Return a new workflow, to be used as ``with workflow("name") as wf:``. See ``Workflow``."""
+    """Return a new workflow, to be used as ``with workflow("name") as wf:``. See ``Workflow``.
+
+    Args:
+        name: the workflow's name.
+        store: where its runs are recorded; None for the default store.
+        version: the declared version.
+    """
     return Workflow(name, store=store, version=version)
 
 

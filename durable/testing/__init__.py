@@ -39,3 +39,7 @@ __all__ = [
     "Workload",
     "check_store",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -50,7 +50,10 @@ class FakeClock:
         """Let time pass, on both clocks, and wake every ``take`` whose time is up.
 
         Args:
-            seconds: how much; not negative.
+            seconds: how much.
+
+        Raises:
+            ValueError: it is negative.
         """
         if seconds < 0:
             raise ValueError("time does not go back; use set_wall for a wall clock that was put back")
@@ -100,7 +103,12 @@ class FakeClock:
         return self._wait(queue, timeout)
 
     def soon(self, queue: Arrivals, seconds: float) -> Any:
-        """Return the queue's next item if it is there, else None; no time passes."""
+        """Return the queue's next item if it is there, else None; no time passes.
+
+        Args:
+            queue: where completions arrive.
+            seconds: of no meaning here.
+        """
         try:
             return _next(queue, block=False)
         except Empty:

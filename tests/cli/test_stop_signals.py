@@ -91,8 +91,11 @@ def test_json_says_how_to_go_on(waiting: Here) -> None:
         wait_for((waiting.path / "one.started").exists)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
+    document = json.loads(out)
+    error = document.pop("error")
     expected = {"run_id": "x", "status": "interrupted", "resume": "durable resume x", "exit_code": exit_codes.SIGTERM}
-    assert json.loads(out) == expected
+    assert document == expected
+    assert (error["type"], error["message"]) == ("RunInterrupted", "the run was interrupted by SIGTERM")
 
 
 @pytest.mark.parametrize("kind", ["direct", "threading"])

@@ -160,10 +160,10 @@ def _ready(store: Store, manner: Manner) -> list[RunInfo]:
         else:
             asleep += 1
     found.sort(key=lambda info: info.created)
-    for info in store.runs(status="running"):
-        note(f"run {info.run_id} is driven by another process and is left alone")
     if manner.silent:
         return found
+    for info in store.runs(status="running"):
+        note(f"run {info.run_id} is driven by another process and is left alone")
     if asleep:
         note(f"{counted(asleep, 'suspended run')} left alone: what they wait for has not come (durable waiting)")
     elif not found:
@@ -195,7 +195,8 @@ def _guarded(run: Run, info: RunInfo, options: dict[str, Any], manner: Manner) -
     try:
         return _resume(run, (info.file, info.workflow), options, manner)
     except RunAlreadyDriven:
-        note(f"run {info.run_id} is driven by another process and is left alone")
+        if not manner.silent:
+            note(f"run {info.run_id} is driven by another process and is left alone")
         return exit_codes.OK
     except (DurableError, ImportFailed) as error:
         if not manner.as_json:

@@ -44,7 +44,8 @@ def command(status: str | None, workflow: str | None, limit: int, sizes: bool, s
             now = opened.clock.now()
     except NothingYet as nothing:
         found, shown, measured, now = [], [], None, 0
-        note(nothing.message)
+        if not as_json:
+            note(nothing.message)
     if as_json:
         print_json(_documents(shown, measured))
     elif shown:

@@ -37,7 +37,8 @@ def command(run_id: str | None, store: str | None, as_json: bool) -> int:
         if run_id is not None:
             raise
         found = []
-        note(nothing.message)
+        if not as_json:
+            note(nothing.message)
     if as_json:
         print_json([_document(item) for item in found])
     elif found:

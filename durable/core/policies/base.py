@@ -74,7 +74,12 @@ class GroupExecutionPolicy(ABC):
         return None
 
     def check(self, group_id: str, members: Sequence[str]) -> None:  # noqa: B027 - most policies fit any group
-        """Refuse parameters that cannot fit the group. Raises ``DefinitionError``."""
+        """Refuse parameters that cannot fit the group. Raises ``DefinitionError``.
+
+        Args:
+            group_id: the group.
+            members: ids of its members.
+        """
 
     def describe(self) -> Any:
         """Return what the log records: a name, or a dict with ``type`` and the parameters."""

@@ -24,6 +24,9 @@ class AllOf(GroupExecutionPolicy):
 
     Args:
         *policies: policies, names or descriptions.
+
+    Raises:
+        DefinitionError: there is none, or one of them is no policy.
     """
 
     type = "all_of"

@@ -65,6 +65,9 @@ class AtLeastNGroupPolicy(GroupExecutionPolicy):
 
     Args:
         min_success: how many, from 0 to the size of the group.
+
+    Raises:
+        DefinitionError: it is no such number.
     """
 
     type = "at_least_n"
@@ -104,6 +107,9 @@ class MinSuccessRatePolicy(GroupExecutionPolicy):
 
     Args:
         min_rate: the share, 0 to 1.
+
+    Raises:
+        DefinitionError: it is no such share.
     """
 
     type = "min_success_rate"
@@ -142,6 +148,9 @@ class CriticalGroupPolicy(GroupExecutionPolicy):
 
     Args:
         critical_task_ids: ids of members.
+
+    Raises:
+        DefinitionError: it is one text, not a list of ids.
     """
 
     type = "critical"
@@ -179,6 +188,9 @@ class MaxFailuresPolicy(GroupExecutionPolicy):
 
     Args:
         max_failures: how many, from 0.
+
+    Raises:
+        DefinitionError: it is no such number.
     """
 
     type = "max_failures"

@@ -128,7 +128,11 @@ class LiveDrive:
             orders.write(msgspec.json.encode(order))
 
     def send(self, number: int) -> None:
-        """Send the process a signal: SIGSTOP, SIGCONT, SIGTERM, SIGKILL."""
+        """Send the process a signal: SIGSTOP, SIGCONT, SIGTERM, SIGKILL.
+
+        Args:
+            number: the signal.
+        """
         os.kill(self.pid, number)
 
     @property
@@ -137,7 +141,11 @@ class LiveDrive:
         return bool(select.select([self._reader], [], [], 0)[0])
 
     def wait(self, timeout: float = TIMEOUT) -> Exit:
-        """Wait until it has ended, or kill it when that takes too long. Call it once."""
+        """Wait until it has ended, or kill it when that takes too long. Call it once.
+
+        Args:
+            timeout: seconds after which it is killed.
+        """
         said, seconds, hung = attend(self.pid, self._reader, self._kill, timeout)
         return Answer(self._process.wait(), seconds, said, hung).exit()
 

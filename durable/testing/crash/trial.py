@@ -107,7 +107,12 @@ class Trial:
         return True
 
     def spawn(self, kill: Kill | None = None, *, resume: dict[str, Any] | None = None) -> LiveDrive:
-        """Drive the run in a fresh interpreter, and return at once. Call ``check`` after it."""
+        """Drive the run in a fresh interpreter, and return at once. Call ``check`` after it.
+
+        Args:
+            kill: where the process is killed; None for nowhere.
+            resume: options of the resume, when the run is resumed.
+        """
         return LiveDrive(self._ordered(kill, resume), self._output)
 
     def check(self) -> list[str]:

@@ -74,7 +74,11 @@ class Kill(msgspec.Struct, frozen=True):
 
     @classmethod
     def at(cls, seconds: float) -> Kill:
-        """Die so many seconds after the process was started."""
+        """Die so many seconds after the process was started.
+
+        Args:
+            seconds: counted from the start of the process.
+        """
         return cls("at", seconds=seconds)
 
     def __repr__(self) -> str:
