@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
+from durable.core.transitions import CANCELLED, FAILED, RUN_ENDS, SUCCEEDED
 from durable.engine.bulk_transitions import end_as_asked
 from durable.engine.journal import Journal
 from durable.engine.lease import leased
@@ -57,9 +57,8 @@ def record_end(store: Store, run_id: str, message: Message) -> bool:
     return True
 
 
-def heed_late_end(store: Store, view: RunView | None) -> None:
+def record_late_end(store: Store, run_id: str) -> None:
     """Record an end that was asked for when the drive did not look any more and still had the lease."""
-    if view is not None and view.state.status in (SUSPENDED, INTERRUPTED):
-        late = [message for message in store.inbox(view.run_id) if message.kind in ENDS_AS]
-        if late:
-            record_end(store, view.run_id, late[0])
+    late = [message for message in store.inbox(run_id) if message.kind in ENDS_AS]
+    if late:
+        record_end(store, run_id, late[0])

@@ -15,13 +15,12 @@ from durable.context.effects import Write
 from durable.core.policies import make_policy
 from durable.core.run_events import run_resumed
 from durable.core.state import RunState
-from durable.core.transitions import CANCELLED, FAILED, RUN_ENDS, SUCCEEDED, SUSPENDED
+from durable.core.transitions import CANCELLED, FAILED, INTERRUPTED, RUN_ENDS, SUCCEEDED, SUSPENDED
 from durable.definition.blueprint import Blueprint
 from durable.definition.compile import Compiled
 from durable.definition.execution import default_processes, default_workers
 from durable.engine.bulk_transitions import rejudge_failures, reopen_failures
 from durable.engine.drive import PATIENCE, Drive
-from durable.engine.early_end import heed_late_end
 from durable.engine.journal import Observer
 from durable.engine.lease import leased
 from durable.engine.load import load, read_graph
@@ -96,8 +95,16 @@ def start(host: Host, run_id: str, request: Request) -> Ended:
             drive = _drive(host, lease, state, code)
             continue_run(drive.journal, lease, code, {}, accept=False)
         ended = _driven(host, drive)
-    heed_late_end(store, ended.view)
+    _heed_late_end(store, ended.view)
     return ended
+
+
+def _heed_late_end(store: Store, view: RunView | None) -> None:
+    """Record an end that was asked for after the drive had looked into its inbox for the last time."""
+    if view is not None and view.state.status in (SUSPENDED, INTERRUPTED):
+        from durable.engine.early_end import record_late_end
+
+        record_late_end(store, view.run_id)
 
 
 def _rests(host: Host, info: RunInfo) -> bool:
@@ -138,7 +145,7 @@ def resume(host: Host, run_id: str, workflow: Blueprint, *, policy: Any, accept:
         if policy is not None:
             _rejudge(drive, policy, asked, resumed=resumed)
         ended = _driven(host, drive)
-    heed_late_end(store, ended.view)
+    _heed_late_end(store, ended.view)
     return ended
 
 

@@ -10,7 +10,6 @@ from durable.core.graph import Graph
 from durable.core.state import RunState
 from durable.core.transitions import CANCELLED, FAILED, SUCCEEDED, SUSPENDED
 from durable.engine.map_results import Results
-from durable.engine.refusals import decode_refusal
 from durable.engine.run_view import RunView
 from durable.errors import (
     DeadlineExceeded,
@@ -127,6 +126,8 @@ def _cause(state: RunState, causes: Mapping[int, BaseException], node: int) -> B
 
 def _group_error(state: RunState, view: RunView, node: int, command: str) -> ParallelGroupError:
     event = view.event(state.outcome[node])
+    from durable.engine.refusals import decode_refusal  # for groups that failed
+
     refusal = decode_refusal(event.encoding, event.payload)
     expansion = state.graph.expansions.by_group.get(node)
     return ParallelGroupError(

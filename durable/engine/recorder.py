@@ -23,7 +23,6 @@ from durable.engine.attempt import Attempt
 from durable.engine.bulk_transitions import UNFINISHED, end_run, poison
 from durable.engine.journal import Journal
 from durable.engine.running_attempts import RunningAttempts
-from durable.engine.scheduled_events import close_map, emit_fragment
 from durable.engine.shutdown import Aborted
 from durable.errors import (
     AttemptEnded,
@@ -115,6 +114,8 @@ class Recorder:
         if effects.writes:
             journal.emit_writes(effects.writes, name, number)
         if effects.fragment is not None:
+            from durable.engine.scheduled_events import emit_fragment  # for those who schedule
+
             emit_fragment(journal, name, number, effects.fragment)
 
     def _iterated(self, attempt: Attempt, arguments: Payload | None) -> None:
@@ -217,6 +218,8 @@ class Recorder:
         spec = state.graph.group(group)
         for node in [group, *(state.graph.subtree(group) if group not in state.graph.expansions.by_group else ())]:
             if node in state.graph.expansions.by_group and state.nodes[node] == RUNNING:
+                from durable.engine.scheduled_events import close_map  # for maps that run out of time
+
                 close_map(self._journal, node)
         for node in state.graph.subtree(group):
             if state.graph.is_group(node) or state.nodes[node] not in UNFINISHED:

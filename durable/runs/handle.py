@@ -13,7 +13,6 @@ from durable.core.state import RunState
 from durable.core.transitions import RUN_ENDS, SUCCEEDED
 from durable.definition.blueprint import Blueprint
 from durable.engine import lifecycle
-from durable.engine.early_end import end_early
 from durable.engine.journal import Observer
 from durable.engine.load import load
 from durable.engine.map_results import MapValues, Results
@@ -238,6 +237,8 @@ class Run:
         Returns:
             False when the run has already ended.
         """
+        from durable.engine.early_end import end_early
+
         return end_early(self.store, self.run_id, CANCEL, {"actor": actor, "reason": reason})
 
     def terminate(self, result: Any = None, reason: str | None = None, actor: str | None = None) -> bool:
@@ -252,6 +253,8 @@ class Run:
             False when the run has already ended.
         """
         asked = {"actor": actor, "reason": reason}
+        from durable.engine.early_end import end_early
+
         return end_early(self.store, self.run_id, TERMINATE, asked, encode(result))
 
     def signal(
