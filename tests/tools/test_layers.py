@@ -10,7 +10,7 @@ import pytest
 
 grimp = pytest.importorskip("grimp", reason="the gate's tools are not installed")
 
-from tools.layers import OnlyImports, inside  # noqa: E402
+from tools.layers import OnlyImports, circle_in, inside, room  # noqa: E402
 
 
 @pytest.fixture
@@ -50,3 +50,17 @@ def test_a_source_that_is_gone_is_an_error(graph: Any) -> None:
 def test_a_prefix_of_a_name_is_not_a_package() -> None:
     assert inside("durable.store", {"durable.store"})
     assert not inside("durable.stores", {"durable.store"})
+
+
+def test_a_circle_is_named_in_the_order_of_its_imports() -> None:
+    graph = {"a": {"b", "x"}, "b": {"c"}, "c": {"a"}, "x": set[str]()}
+    found = circle_in(graph)
+    assert set(found) == {"a", "b", "c"}
+    assert all(after in graph[before] for before, after in zip(found, found[1:], strict=False))
+    graph["c"].clear()
+    assert circle_in(graph) == []
+
+
+def test_a_store_is_one_room() -> None:
+    assert room("durable.engine.drive") == "durable.engine"
+    assert room("durable_sqlite.log_writer") == "durable_sqlite"
