@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_circle_is_named_in_the_order_of_its_imports() -> None:
     graph = {"a": {"b", "x"}, "b": {"c"}, "c": {"a"}, "x": set[str]()}
     found = circle_in(graph)
     assert set(found) == {"a", "b", "c"}
-    assert all(after in graph[before] for before, after in zip(found, found[1:], strict=False))
+    assert all(after in graph[before] for before, after in pairwise(found))
     graph["c"].clear()
     assert circle_in(graph) == []
 
