@@ -58,14 +58,16 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
     monkeypatch.setitem(sys.modules, gate.__name__, gate)
     path, modules = list(sys.path), set(sys.modules)
+    by_file, by_name = dict(programs._by_file), dict(programs._by_name)
     yield gate
     gate.open.set()
     sys.path[:] = path
     for name in set(sys.modules) - modules:
-        if "half_made" in name:
+        if "half_made" in name or name.startswith("durable_script_"):
             del sys.modules[name]
-    programs._by_file.clear()
-    programs._by_name.clear()
+    for present, before in ((programs._by_file, by_file), (programs._by_name, by_name)):
+        present.clear()
+        present.update(before)
 
 
 @pytest.fixture
